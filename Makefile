@@ -47,3 +47,69 @@ $(ENVS)/lint/.ready: tests/lint.lock $(ENVS)/uv/.ready
 
 .PHONY: setup
 setup: $(ENVS)/race/.ready $(ENVS)/tools/.ready ## make the environments (the other targets do it when needed)
+
+$(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@touch $@
+
+# What a variable of make gives to the command: TRACK=oval becomes --track oval.
+RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET MINUTES STEPS CARS SEED TRIALS REQUIREMENTS RESUME
+lower = $(shell echo $(1) | tr A-Z_ a-z-)
+given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
+
+.PHONY: run-pipeline
+run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [MINUTES=…] [SEED=…] [RESUME=run]
+	@$(KUBERACER) run $(call given,$(RUN_VARIABLES))
+
+.PHONY: validate
+validate: setup ## check a reward function: REWARD=file [TRACK=…]
+	@$(KUBERACER) validate $(call given,REWARD TRACK REQUIREMENTS)
+
+.PHONY: tracks
+tracks: setup ## list the tracks with length, width and a picture
+	@$(KUBERACER) tracks
+
+.PHONY: compile
+compile: setup ## compile the pipeline for upload in the Kubeflow UI
+	@$(KUBERACER) compile
+
+# Which tests need which environment; each suite closes with pytest's own line.
+TOOLS_TESTS := tests/unit/run tests/unit/store tests/golden tests/local
+RACE_TESTS := $(filter-out tests/unit/run tests/unit/store,$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
+
+.PHONY: test
+test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests ## set everything up and pass the tests
+	@$(RACE) -m pytest $(RACE_TESTS)
+	@$(TOOLS) -m pytest $(TOOLS_TESTS)
+
+.PHONY: lint
+lint: setup $(ENVS)/lint/.ready ## style, types, import rules
+	@$(ENVS)/lint/bin/ruff check --quiet .
+	@$(ENVS)/lint/bin/ruff format --check --quiet . || { echo "remedy: make format"; exit 1; }
+	@$(ENVS)/lint/bin/mypy --python-executable $(RACE) kuberacer --exclude kuberacer/run
+	@$(ENVS)/lint/bin/mypy --python-executable $(TOOLS) kuberacer/run pipelines components
+	@PYTHONPATH=. $(ENVS)/lint/bin/lint-imports
+
+.PHONY: format
+format: $(ENVS)/lint/.ready ## format the code
+	@$(ENVS)/lint/bin/ruff check --quiet --fix . ; $(ENVS)/lint/bin/ruff format --quiet .
+
+.PHONY: bench
+bench: setup $(ENVS)/peers/.ready ## simulator and learning against their peers, into out/bench.json (10 minutes)
+	@$(RACE) -m tests.bench
+
+.PHONY: bench-learning
+bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole time (an hour), into out/bench-learning.json
+	@$(TOOLS) -m tests.bench.learning
+
+.PHONY: lock
+lock: $(ENVS)/uv/.ready ## resolve the requirements anew
+	@for name in images/bootstrap images/race/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
+	  echo "$$name"; \
+	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
+	done
+
+.PHONY: clean
+clean: ## remove the environments and build outputs (not out/)
+	@rm -rf $(ENVS) build

@@ -1,0 +1,1 @@
+"""The pipelines' components, a folder a stage."""

@@ -1,0 +1,1 @@
+"""DeepRacer's files: metrics, sim traces, bucket layout, car archive."""

@@ -1,0 +1,1 @@
+"""Plots, videos, the HTML report and the model card."""

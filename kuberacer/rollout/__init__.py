@@ -1,0 +1,1 @@
+"""Cars stepped together with batched inference, and the training loop over them."""

@@ -1,0 +1,1 @@
+"""The user's side: command line, compiling, reading the spec, running locally."""

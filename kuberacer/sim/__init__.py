@@ -1,0 +1,1 @@
+"""The racetrack simulator: tracks, car, camera, episodes, Gymnasium environments."""

@@ -1,0 +1,1 @@
+"""The pipeline's stages, a module each: argv in, files out."""

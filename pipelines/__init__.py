@@ -1,0 +1,1 @@
+"""The pipelines, a file each, in Kubeflow Pipelines' DSL."""
