@@ -1,0 +1,99 @@
+"""Plays: N cars stepped together, one batched inference a step, rewards for all of them in one call."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kuberacer.coach.agent import Agent
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.sim.params import ParamArrays
+from kuberacer.sim.race_sim import RaceSim
+
+BatchedReward = Callable[[ParamArrays], np.ndarray]  # -> (cars,) float64
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One finished episode of one car."""
+
+    number: int  # over the whole run, from 0
+    reward: float  # undiscounted sum
+    steps: int
+    progress: float  # percent of the lap
+    status: str  # an EpisodeStatus' name
+    sim_seconds: float
+    started: float  # wall clock, seconds since the epoch
+
+
+class Collector:
+    """Drives a simulator with an agent until the agent has what one training phase needs."""
+
+    def __init__(
+        self, sim: RaceSim, reward: BatchedReward, agent: Agent, metadata: ModelMetadata, stack: int, next_episode: int = 0
+    ):
+        self.sim, self.reward, self.agent, self.metadata = sim, reward, agent, metadata
+        self.trace = TraceRecorder(sim.cars)
+        self.episode_number = np.arange(sim.cars) + next_episode
+        self.next_episode = next_episode + sim.cars
+        self.returns = np.zeros(sim.cars)
+        self.started = np.full(sim.cars, time.time())
+        self.reward_seconds = 0.0
+        sim.reset()
+        sim.render()
+        self.stack = FrameStack(sim.frames, stack)
+
+    def play(self) -> list[Episode]:
+        """Play one iteration's share; returns the episodes that ended in it. Trajectories go to the agent."""
+        self.trace.clear()
+        episodes: list[Episode] = []
+        while not self.agent.iteration_complete():
+            episodes += self._step()
+        return episodes
+
+    def _step(self) -> list[Episode]:
+        sim = self.sim
+        actions = self.agent.act(self.stack.observations)
+        steering, speed = self.metadata.decode(actions)
+        sim.advance(steering, speed)
+        clock = time.perf_counter()
+        rewards = self.reward(sim.values)
+        self.reward_seconds += time.perf_counter() - clock
+        self.returns += rewards
+        done = sim.terminated | sim.truncated
+        self.trace.record(sim, self.episode_number, actions, steering, speed, rewards, done)
+        # A cut episode is bootstrapped from the frame it was cut at; a reset would draw over it.
+        final = None
+        if sim.truncated.any():
+            sim.render(sim.truncated)
+            final = self.stack.peek(sim.frames)
+        self.agent.observe(rewards, sim.terminated, sim.truncated, final)
+        episodes = self._close_episodes(done) if done.any() else []
+        if done.any():
+            sim.reset(done)
+        sim.render()
+        self.stack.push(sim.frames, done)
+        return episodes
+
+    def _close_episodes(self, done: np.ndarray) -> list[Episode]:
+        closed = []
+        for car in np.flatnonzero(done):
+            closed.append(
+                Episode(
+                    number=int(self.episode_number[car]),
+                    reward=float(self.returns[car]),
+                    steps=int(self.sim.values.steps[car]),
+                    progress=float(self.sim.values.progress[car]),
+                    status=self.sim.status_name(car),
+                    sim_seconds=float(self.sim.values.sim_time[car]),
+                    started=float(self.started[car]),
+                )
+            )
+            self.episode_number[car] = self.next_episode
+            self.next_episode += 1
+            self.returns[car] = 0.0
+            self.started[car] = time.time()
+        return closed
