@@ -33,7 +33,13 @@ class Collector:
     """Drives a simulator with an agent until the agent has what one training phase needs."""
 
     def __init__(
-        self, sim: RaceSim, reward: BatchedReward, agent: Agent, metadata: ModelMetadata, stack: int, next_episode: int = 0
+        self,
+        sim: RaceSim,
+        reward: BatchedReward,
+        agent: Agent,
+        metadata: ModelMetadata,
+        stack: int,
+        next_episode: int = 0,
     ):
         self.sim, self.reward, self.agent, self.metadata = sim, reward, agent, metadata
         self.trace = TraceRecorder(sim.cars)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class FrameStack:
-    """Observations (cars, height, width, depth) uint8, newest frame last; an episode starts with its first frame repeated."""
+    """Observations (cars, height, width, depth) uint8, newest last; an episode starts with its first frame repeated."""
 
     def __init__(self, frames: np.ndarray, depth: int):
         self.depth = depth

@@ -32,7 +32,9 @@ class Lap:
         return (self.completed, -self.seconds if self.completed else 0.0, self.progress)
 
 
-def drive_lap(policy: Policy, track: Track, metadata: ModelMetadata, stack: int, config: SimConfig, seed: int = 0) -> Lap:
+def drive_lap(
+    policy: Policy, track: Track, metadata: ModelMetadata, stack: int, config: SimConfig, seed: int = 0
+) -> Lap:
     """One car, from the start line, without resets. The simulator is deterministic, so one lap says what many would."""
     sim = RaceSim(track, 1, seed=seed, config=config)
     sim.reset()
@@ -44,8 +46,6 @@ def drive_lap(policy: Policy, track: Track, metadata: ModelMetadata, stack: int,
         sim.advance(steering, speed)
         if sim.terminated[0] or sim.truncated[0]:
             status = sim.status_name(0)
-            return Lap(
-                status == "lap_complete", float(sim.values.progress[0]), float(sim.values.sim_time[0]), status
-            )
+            return Lap(status == "lap_complete", float(sim.values.progress[0]), float(sim.values.sim_time[0]), status)
         sim.render()
         frames.push(sim.frames, never)

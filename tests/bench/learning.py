@@ -1,7 +1,8 @@
 """Seeds × tracks with the pipeline's defaults: laps, time to the first lap, whole time, peak memory.
 
-python -m tests.bench.learning [--tracks a b c] [--seeds 0 1 2] [--algorithm sac] [--minutes 20] …  -> out/bench-learning.json
-Runs one whole pipeline after another, each as a user would start it; runs that are already in the table's folder are kept.
+python -m tests.bench.learning [--tracks a b c] [--seeds 0 1 2] [--algorithm sac] [--minutes 20]
+Writes out/bench-learning.json. One whole pipeline after another, each as a user would start it; rows that the file
+already has are kept.
 """
 
 import argparse

@@ -1,0 +1,161 @@
+"""The training loop until the budget is used: play, learn, drive a deterministic lap, keep a checkpoint, say where it is."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from kuberacer.coach.agent import Agent
+from kuberacer.rollout.collector import Collector, Episode
+from kuberacer.rollout.laps import Lap
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a training ends: after so many minutes or environment steps, whichever comes first (0: no such limit)."""
+
+    minutes: float
+    steps: int = 0
+    episodes: int = 10**9
+    mean_return: float = float("inf")
+
+    def used(self, seconds: float, steps: int) -> float:
+        """The used share of the budget; training ends at 1."""
+        shares = [seconds / (60 * self.minutes) if self.minutes else 0.0, steps / self.steps if self.steps else 0.0]
+        return max(shares)
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One turn of the loop, as the history, the progress line and the plots need it."""
+
+    iteration: int
+    seconds: float  # of training so far, over all starts of the run
+    steps: int  # environment steps so far
+    episodes: int  # finished so far
+    finished: list[Episode]
+    lap: Lap
+    learning: dict[str, float]  # loss, kl, entropy … as the agent reports them
+    play_seconds: float
+    learn_seconds: float
+    lap_seconds: float
+    save_seconds: float
+
+    @property
+    def mean_return(self) -> float | None:
+        return float(np.mean([e.reward for e in self.finished])) if self.finished else None
+
+    @property
+    def mean_progress(self) -> float | None:
+        return float(np.mean([e.progress for e in self.finished])) if self.finished else None
+
+    @property
+    def laps(self) -> int:
+        return sum(e.status == "lap_complete" for e in self.finished)
+
+
+@dataclass
+class Progress:
+    """What a resumed training goes on from."""
+
+    seconds: float = 0.0
+    episodes: int = 0
+    first_lap_s: float | None = None
+    best: Lap | None = None
+    best_iteration: int | None = None
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict) -> "Progress":
+        best = data.get("best")
+        return cls(**{**data, "best": Lap(**best) if best else None})
+
+
+@dataclass
+class Trainer:
+    """agent and collector play and learn; `drive_lap` measures the graph that `freeze` has just written.
+
+    keep(Iteration, Progress, is_best) puts the checkpoint where it lasts: the loop knows no store.
+    """
+
+    agent: Agent
+    collector: Collector
+    budget: Budget
+    freeze: Callable[[], Path]
+    drive_lap: Callable[[Path], Lap]
+    keep: Callable[[Iteration, Progress, bool], None]
+    say: Callable[[str], None]
+    progress: Progress = field(default_factory=Progress)
+
+    def run(self) -> Progress:
+        while True:
+            turn = self._turn()
+            if self._finished(turn):
+                return self.progress
+
+    def _turn(self) -> Iteration:
+        clocks = [time.monotonic()]
+
+        def lapse() -> float:
+            clocks.append(time.monotonic())
+            return clocks[-1] - clocks[-2]
+
+        finished = self.collector.play()
+        play_seconds = lapse()
+        learning = self.agent.learn(self.collector.stack.observations)
+        learn_seconds = lapse()
+        lap = self.drive_lap(self.freeze())
+        lap_seconds = lapse()
+        # The clock of the training stands still between a kill and the resume.
+        self.progress.seconds += play_seconds + learn_seconds + lap_seconds
+        self.progress.episodes += len(finished)
+        is_best = lap.better_than(self.progress.best)
+        if is_best:
+            self.progress.best, self.progress.best_iteration = lap, self.agent.iteration
+        if lap.completed and self.progress.first_lap_s is None:
+            self.progress.first_lap_s = self.progress.seconds
+        turn = Iteration(
+            iteration=self.agent.iteration,
+            seconds=self.progress.seconds,
+            steps=self.agent.total_steps,
+            episodes=self.progress.episodes,
+            finished=finished,
+            lap=lap,
+            learning=learning,
+            play_seconds=play_seconds,
+            learn_seconds=learn_seconds,
+            lap_seconds=lap_seconds,
+            save_seconds=0.0,
+        )
+        self.keep(turn, self.progress, is_best)
+        self.progress.seconds += lapse()
+        self.say(progress_line(turn, self.progress, self.budget))
+        return turn
+
+    def _finished(self, turn: Iteration) -> bool:
+        mean = turn.mean_return
+        return (
+            self.budget.used(self.progress.seconds, turn.steps) >= 1
+            or turn.episodes >= self.budget.episodes
+            or (mean is not None and mean >= self.budget.mean_return)
+        )
+
+
+def progress_line(turn: Iteration, progress: Progress, budget: Budget) -> str:
+    """One line an iteration: episodes, return, completion, best lap, steps/s, time left."""
+    used = budget.used(progress.seconds, turn.steps)
+    left = progress.seconds * (1 - used) / used if used else 0.0
+    speed = turn.steps / progress.seconds
+    parts = [f"iteration {turn.iteration}", f"{turn.episodes} episodes", f"{turn.steps:,} steps"]
+    if turn.mean_return is not None:
+        parts.append(f"return {turn.mean_return:.1f}")
+        parts.append(f"completion {turn.mean_progress:.0f} %")
+    parts.append(f"lap {turn.lap.seconds:.2f} s" if turn.lap.completed else f"lap {turn.lap.progress:.0f} %")
+    if progress.best is not None and progress.best.completed:
+        parts.append(f"best lap {progress.best.seconds:.2f} s")
+    parts += [f"{speed:.0f} steps/s", f"{max(0, left):.0f} s left"]
+    return " · ".join(parts)
