@@ -1,0 +1,69 @@
+"""The model card: what a model is, how it did, and the digests of everything that made it, as JSON and as Markdown."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+
+def digest(path: Path) -> str:
+    """sha256 hex of a file, or of a folder's names and files in order."""
+    total = hashlib.sha256()
+    if path.is_file():
+        total.update(path.read_bytes())
+    else:
+        for file in sorted(entry for entry in path.rglob("*") if entry.is_file()):
+            total.update(
+                file.relative_to(path).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest()
+            )
+    return total.hexdigest()
+
+
+def markdown(card: dict[str, Any]) -> str:
+    """card: run, track, algorithm, seed, results, hyperparameters, metadata, reward, checks, digests (see publish)."""
+    results, track = card["results"], card["track"]
+    best = f"{results['best_lap_s']:.2f} s" if results["best_lap_s"] is not None else "none"
+    lines = [
+        f"# Model card: {card['run']}",
+        "",
+        f"A model that drives {track['name']} ({track['length_m']:.1f} m, {track['width_m']:.2f} m wide), trained with "
+        f"{card['algorithm']}, seed {card['seed']}.",
+        "",
+        "## Results",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| laps completed | {results['laps_completed']} of {results['trials']} |",
+        f"| best lap | {best} |",
+        f"| training | {results['steps']:,} steps, {results['training_s']:.0f} s |",
+        "",
+        "## Intended use",
+        "",
+        "Driving the simulator or a DeepRacer car on this track or one like it. It has seen nothing but this simulator: "
+        "expect a real track to need domain randomisation or more training.",
+        "",
+        "## Hyperparameters",
+        "",
+        "| | |",
+        "| --- | --- |",
+        *(f"| `{name}` | {value} |" for name, value in card["hyperparameters"].items()),
+        "",
+        "## Reward function",
+        "",
+        "```python",
+        card["reward"].rstrip(),
+        "```",
+        "",
+        "## The frozen graph, checked",
+        "",
+        "| runtime | largest difference from the live policy |",
+        "| --- | --- |",
+        *(f"| {name} | {value:.2g} |" for name, value in card["checks"].items()),
+        "",
+        "## What made it (sha256)",
+        "",
+        "| | |",
+        "| --- | --- |",
+        *(f"| {name} | `{value}` |" for name, value in card["digests"].items()),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""The report's pictures, each a PNG from a run's own files."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from kuberacer.formats.simtrace import TraceRow
+from kuberacer.report.history import HistoryRow
+from kuberacer.report.style import BLUE, GREEN, GREY, ORANGE, figure, png
+from kuberacer.sim.track import Track
+
+
+def learning_curves(rows: list[HistoryRow]) -> bytes:
+    """Return and completion of the training episodes, and the deterministic lap, per iteration."""
+    made, (top, middle, bottom) = figure(7.2, 6.6, nrows=3, sharex=True)
+    x = np.array([row.iteration for row in rows])
+    returns = np.array([np.nan if row.mean_return is None else row.mean_return for row in rows])
+    completion = np.array([np.nan if row.completion is None else row.completion for row in rows])
+    top.plot(x, returns, color=BLUE)
+    top.set_title("Return of the training episodes, mean")
+    middle.plot(x, completion, color=BLUE, label="training episodes, mean")
+    middle.plot(x, [row.lap_progress for row in rows], color=ORANGE, label="lap without exploration")
+    middle.set_title("Completed part of the lap, %")
+    middle.set_ylim(0, 104)
+    middle.legend(loc="lower right")
+    laps = [(row.iteration, row.lap_seconds) for row in rows if row.lap_completed]
+    if laps:
+        bottom.plot(*zip(*laps, strict=True), "o-", color=GREEN, markersize=4)
+    else:
+        bottom.text(0.5, 0.5, "no completed lap", transform=bottom.transAxes, ha="center", color=GREY)
+    bottom.set_title("Lap time without exploration, s")
+    bottom.set_xlabel("iteration")
+    return png(made)
+
+
+def losses(rows: list[HistoryRow]) -> bytes:
+    """What the learner reports, a panel each."""
+    names = [name for name in ("loss", "entropy", "kl") if any(name in row.learning for row in rows)] or ["loss"]
+    made, axes = figure(7.2, 1.7 * len(names), nrows=len(names), sharex=True, squeeze=False)
+    for panel, name in zip(axes[:, 0], names, strict=True):
+        panel.plot([r.iteration for r in rows], [r.learning.get(name, np.nan) for r in rows], color=BLUE)
+        panel.set_title({"loss": "Loss", "entropy": "Entropy of the policy", "kl": "KL divergence of an update"}[name])
+    axes[-1, 0].set_xlabel("iteration")
+    return png(made)
+
+
+def path_on_track(track: Track, rows: list[TraceRow]) -> bytes:
+    """Where the car drove, coloured by its measured speed."""
+    made, axes = figure(7.2, 5.4)
+    draw_track(axes, track)
+    points = np.array([(row.x, row.y) for row in rows])
+    if len(points) > 1:
+        lines = LineCollection(
+            list(np.stack([points[:-1], points[1:]], axis=1)),
+            array=measured_speed(rows)[1:],
+            cmap="viridis",
+            linewidth=3,
+        )
+        axes.add_collection(lines)
+        made.colorbar(lines, ax=axes, label="speed, m/s", shrink=0.7)
+        axes.plot(*points[0], "o", color=ORANGE, markersize=8, label="start")
+        axes.legend(loc="upper right")
+    return png(made)
+
+
+def speed_along_lap(rows: list[TraceRow]) -> bytes:
+    """Measured and commanded speed, and steering, over the lap."""
+    made, (speed, steering) = figure(7.2, 3.8, nrows=2, sharex=True)
+    progress = [row.progress for row in rows]
+    speed.plot(progress, [row.throttle for row in rows], color=GREY, linewidth=1, label="commanded")
+    speed.plot(progress, measured_speed(rows), color=BLUE, label="measured")
+    speed.set_title("Speed, m/s")
+    speed.legend(loc="lower right", ncols=2)
+    steering.step(progress, [row.steer for row in rows], color=ORANGE, linewidth=1)
+    steering.set_title("Steering, degrees")
+    steering.set_xlabel("lap, %")
+    return png(made)
+
+
+def draw_track(axes: Axes, track: Track) -> None:
+    """Borders and centre line, metres, equal scale."""
+    for border in (track.inner, track.outer):
+        line = np.vstack([border, border[:1]]) if track.closed else border
+        axes.plot(*line.T, color=GREY, linewidth=1.2)
+    center = np.vstack([track.center, track.center[:1]]) if track.closed else track.center
+    axes.plot(*center.T, color=GREY, linewidth=0.8, linestyle=(0, (4, 4)))
+    axes.set_aspect("equal")
+    axes.grid(False)
+    axes.set_xlabel("m")
+
+
+def measured_speed(rows: list[TraceRow]) -> np.ndarray:
+    """m/s between successive trace points (steps,); a jump (a reset on to the track) has no speed."""
+    if len(rows) < 2:
+        return np.full(len(rows), np.nan)
+    points = np.array([(row.x, row.y) for row in rows])
+    times = np.array([row.tstamp for row in rows])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        speed = np.hypot(*np.diff(points, axis=0).T) / np.diff(times)
+    speed[~np.isfinite(speed) | (speed > 10)] = np.nan
+    return np.concatenate([speed[:1], speed])
