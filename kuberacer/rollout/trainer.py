@@ -1,4 +1,4 @@
-"""The training loop until the budget is used: play, learn, drive a deterministic lap, keep a checkpoint, say where it is."""
+"""The training loop: play, learn, drive a deterministic lap, keep a checkpoint, say where it is."""
 
 import time
 from collections.abc import Callable

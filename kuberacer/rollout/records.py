@@ -1,0 +1,123 @@
+"""What a training writes down beside its checkpoints, and continues when resumed: history, metrics, sim traces."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from kuberacer.formats import simtrace
+from kuberacer.formats.training_metrics import TrainingMetric, TrainingMetrics
+from kuberacer.formats.write import write_atomically
+from kuberacer.report import history
+from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.rollout.trainer import Iteration, Progress
+from kuberacer.sim.race_sim import EpisodeStatus
+
+HISTORY, METRICS, PROGRESS = "history.jsonl", "TrainingMetrics.json", "progress.json"
+
+
+class Records:
+    """The files of one training in `folder`: HISTORY, METRICS, PROGRESS and simtrace/N-iteration.csv."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        metrics = folder / METRICS
+        self.metrics = TrainingMetrics.read(metrics) if metrics.exists() else TrainingMetrics()
+
+    def progress(self) -> Progress:
+        """Where the training stands; a fresh one where nothing was written yet."""
+        path = self.folder / PROGRESS
+        return Progress.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Progress()
+
+    def files(self) -> list[Path]:
+        """What a checkpoint takes along so that a resumed training continues the records."""
+        return [self.folder / name for name in (HISTORY, METRICS, PROGRESS)]
+
+    def restore(self, folder: Path) -> None:
+        """Take over the records that a checkpoint brought."""
+        for name in (HISTORY, METRICS, PROGRESS):
+            shutil.copyfile(folder / name, self.folder / name)
+        self.metrics = TrainingMetrics.read(self.folder / METRICS)
+
+    def add(self, turn: Iteration, progress: Progress) -> None:
+        history.append(self.folder / HISTORY, history_row(turn))
+        self.metrics.metrics += [
+            TrainingMetric.of(
+                "training",
+                episode=episode.number,
+                trial=0,
+                reward=episode.reward,
+                started=episode.started,
+                sim_seconds=episode.sim_seconds,
+                progress=episode.progress,
+                status=episode.status,
+            )
+            for episode in turn.finished
+        ]
+        self.metrics.metrics.append(
+            TrainingMetric.of(
+                "evaluation",
+                episode=turn.episodes,
+                trial=turn.iteration,
+                reward=0.0,  # the deterministic lap is driven without the reward function
+                started=time.time(),
+                sim_seconds=turn.lap.seconds,
+                progress=turn.lap.progress,
+                status=turn.lap.status,
+            )
+        )
+        self.metrics.write(self.folder / METRICS)
+        write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
+
+    def write_trace(self, iteration: int, trace: TraceRecorder, track_length: float) -> Path:
+        path = self.folder / "simtrace" / f"{iteration}-iteration.csv"
+        simtrace.write_trace(path, trace_rows(trace, track_length))
+        return path
+
+
+def history_row(turn: Iteration) -> history.HistoryRow:
+    return history.HistoryRow(
+        iteration=turn.iteration,
+        seconds=round(turn.seconds, 3),
+        steps=turn.steps,
+        episodes=turn.episodes,
+        episodes_here=len(turn.finished),
+        mean_return=turn.mean_return,
+        completion=turn.mean_progress,
+        laps=turn.laps,
+        lap_completed=turn.lap.completed,
+        lap_progress=turn.lap.progress,
+        lap_seconds=turn.lap.seconds,
+        steps_per_second=turn.steps / turn.seconds,
+        play_seconds=turn.play_seconds,
+        learn_seconds=turn.learn_seconds,
+        lap_wall_seconds=turn.lap_seconds,
+        learning={name: float(value) for name, value in turn.learning.items()},
+    )
+
+
+def trace_rows(trace: TraceRecorder, track_length: float):
+    """The recorder's steps as rows of DeepRacer's sim trace."""
+    for row, action in trace.in_order():
+        yield simtrace.TraceRow(
+            episode=int(row["episode"]),
+            steps=int(row["steps"]),
+            x=float(row["x"]),
+            y=float(row["y"]),
+            yaw=float(row["heading"]),
+            steer=float(row["steering"]),
+            throttle=float(row["speed"]),
+            action=tuple(action.tolist()) if action.ndim else int(action),
+            reward=float(row["reward"]),
+            done=bool(row["done"]),
+            all_wheels_on_track=bool(row["all_wheels_on_track"]),
+            progress=float(row["progress"]),
+            closest_waypoint=int(row["closest_waypoint"]),
+            track_len=track_length,
+            tstamp=float(row["sim_time"]),
+            episode_status=EpisodeStatus(int(row["status"])).name,
+            pause_duration=0.0,
+            obstacle_crash_counter=0,
+            wall_clock=float(row["wall_clock"]),
+        )
