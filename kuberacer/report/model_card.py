@@ -38,7 +38,7 @@ def markdown(card: dict[str, Any]) -> str:
         "",
         "## Intended use",
         "",
-        "Driving the simulator or a DeepRacer car on this track or one like it. It has seen nothing but this simulator: "
+        "Driving the simulator or a DeepRacer car on this track or one like it. It has seen only this simulator: "
         "expect a real track to need domain randomisation or more training.",
         "",
         "## Hyperparameters",

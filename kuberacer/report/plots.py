@@ -50,12 +50,14 @@ def path_on_track(track: Track, rows: list[TraceRow]) -> bytes:
     draw_track(axes, track)
     points = np.array([(row.x, row.y) for row in rows])
     if len(points) > 1:
+        speeds = measured_speed(rows)[1:]
         lines = LineCollection(
             list(np.stack([points[:-1], points[1:]], axis=1)),
-            array=measured_speed(rows)[1:],
+            array=speeds,
             cmap="viridis",
             linewidth=3,
         )
+        lines.set_clim(0, np.nanmax(speeds, initial=1.0))
         axes.add_collection(lines)
         made.colorbar(lines, ax=axes, label="speed, m/s", shrink=0.7)
         axes.plot(*points[0], "o", color=ORANGE, markersize=8, label="start")
@@ -70,6 +72,7 @@ def speed_along_lap(rows: list[TraceRow]) -> bytes:
     speed.plot(progress, [row.throttle for row in rows], color=GREY, linewidth=1, label="commanded")
     speed.plot(progress, measured_speed(rows), color=BLUE, label="measured")
     speed.set_title("Speed, m/s")
+    speed.set_ylim(bottom=0)
     speed.legend(loc="lower right", ncols=2)
     steering.step(progress, [row.steer for row in rows], color=ORANGE, linewidth=1)
     steering.set_title("Steering, degrees")

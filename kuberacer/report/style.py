@@ -31,12 +31,12 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
+plt.rcParams.update(STYLE)
 
 
 def figure(width: float, height: float, **arguments):
     """(figure, axes) in the project's style; inches."""
-    with plt.rc_context(STYLE):
-        return plt.subplots(figsize=(width, height), layout="constrained", **arguments)
+    return plt.subplots(figsize=(width, height), layout="constrained", **arguments)
 
 
 def png(made: Figure) -> bytes:

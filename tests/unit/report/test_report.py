@@ -30,8 +30,8 @@ def lap(track: Track) -> list[TraceRow]:
         angle = 1.5 * step / 15 / 3
         rows.append(
             TraceRow(
-                0, step, 3 * np.cos(angle), 3 * np.sin(angle), 0.0, 10.0, 1.5, 1, 1.0, False, True, 100 * step / steps, 1,
-                track.length, step / 15, "in_progress", 0.0, 0, 0.0,
+                0, step, 3 * np.cos(angle), 3 * np.sin(angle), 0.0, 10.0, 1.5, 1, 1.0, False, True,
+                100 * step / steps, 1, track.length, step / 15, "in_progress", 0.0, 0, 0.0,
             )
         )  # fmt: skip
     return rows
@@ -102,7 +102,8 @@ def test_the_page_holds_everything_and_asks_nothing_of_a_network():
 
 def test_the_card_tells_how_the_model_did_and_what_made_it():
     card = {
-        "run": "r1", "algorithm": "clipped_ppo", "seed": 3, "track": {"name": "ring", "length_m": 18.85, "width_m": 0.8},
+        "run": "r1", "algorithm": "clipped_ppo", "seed": 3,
+        "track": {"name": "ring", "length_m": 18.85, "width_m": 0.8},
         "results": {"laps_completed": 3, "trials": 3, "best_lap_s": 17.25, "steps": 40960, "training_s": 91.0},
         "hyperparameters": {"lr": 0.0003}, "reward": "def reward_function(params):\n    return 1.0\n",
         "checks": {"tensorflow": 0.0}, "digests": {"model.pb": "ab" * 32},
