@@ -1,0 +1,96 @@
+"""One step as a process: a session of its own, a log, an end of everything it started."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+GRACE_S = 10.0  # from SIGTERM to SIGKILL
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> None:
+    """For the child, before it becomes the program: the kernel kills it when this process dies, however it dies."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int  # exit status; minus the signal's number when one killed it
+    tail: tuple[str, ...]  # the last lines that it printed
+
+
+async def run_process(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    on_line: Callable[[str], None],
+) -> Ended:
+    """Run to the end, both outputs into the log and line by line to on_line.
+
+    When this coroutine is cancelled, the process and all that it started are ended before it returns.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        cwd=folder,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+    assert process.stdout is not None
+    tail: deque[str] = deque(maxlen=40)
+    reading = asyncio.create_task(_copy_output(process.stdout, log, tail, on_line))
+    try:
+        status = await process.wait()
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
+    finally:
+        _signal_group(process.pid, signal.SIGKILL)  # whatever it left behind would hold the pipe open
+        await reading
+    return Ended(status, tuple(tail))
+
+
+async def _copy_output(
+    stream: asyncio.StreamReader, log: Path, tail: deque[str], on_line: Callable[[str], None]
+) -> None:
+    rest = b""
+    with log.open("ab", buffering=0) as file:
+        while chunk := await stream.read(65536):
+            file.write(chunk)
+            *lines, rest = (rest + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+            for line in lines:
+                _take_line(line, tail, on_line)
+    if rest:
+        _take_line(rest, tail, on_line)
+
+
+def _take_line(line: bytes, tail: deque[str], on_line: Callable[[str], None]) -> None:
+    text = line.decode("utf-8", "replace")
+    tail.append(text)
+    on_line(text)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    _signal_group(process.pid, signal.SIGTERM)
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(process.wait(), GRACE_S)
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
