@@ -22,9 +22,9 @@ def near(color: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 
 
 def test_road_border_grass_and_car_are_where_they_should_be():
-    view = TopView(ring(), 400, 300)
+    view = TopView(ring(), 800, 600)
     picture = view.frame([CarPose(0.0, 2.8, 0.0)])
-    assert picture.shape == (300, 400, 3)
+    assert picture.shape == (600, 800, 3)
     assert near(color_at(view, picture, 0.0, 0.0), GRASS)
     assert near(color_at(view, picture, 2.75, 0.0), ROAD)
     assert near(color_at(view, picture, -2.5, 0.0), BORDER)
