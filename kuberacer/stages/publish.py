@@ -1,0 +1,191 @@
+"""Publish: the car's archive, the model folder, the model card and the report; all of it also into the object store."""
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.errors import run_main
+from kuberacer.formats import car_archive, simtrace
+from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
+from kuberacer.formats.evaluation_metrics import EvaluationMetric, read_evaluation
+from kuberacer.report import history, html, model_card, plots
+from kuberacer.settings import StoreSettings
+from kuberacer.sim.track import Track
+from kuberacer.stages.arguments import stage_parser
+from kuberacer.store.client import ObjectStore
+
+INPUT_FILES = (
+    "model", "checkpoint", "checks", "reward-file", "track-file", "training-metrics", "history", "summary",
+    "training-simtrace", "evaluation-metrics", "evaluation-simtrace", "video", "reward-map-png", "environment",
+)  # fmt: skip
+INPUT_TEXTS = ("track-name", "algorithm", "hyperparameters", "run")
+OUTPUTS = ("archive", "model-folder", "report", "model-card", "model-card-json")
+
+
+def main() -> None:
+    options = arguments()
+    track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
+    card = describe(options, track)
+    car_archive.write_car_archive(options.archive, options.model / "model.pb", options.model / "model_metadata.json")
+    make_model_folder(options)
+    write(options.model_card_json, json.dumps(card, indent=1) + "\n")
+    write(options.model_card, model_card.markdown(card))
+    write(options.report, report(options, track, card).render())
+    upload(options)
+    results = card["results"]
+    print(f"published {options.run}: {results['laps_completed']} of {results['trials']} laps", flush=True)
+
+
+def describe(options: argparse.Namespace, track: Track) -> dict[str, Any]:
+    """The model card's contents."""
+    summary = json.loads(options.summary.read_text(encoding="utf-8"))
+    trials = read_evaluation(options.evaluation_metrics)
+    laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]
+    made_of = {name: getattr(options, name.replace("-", "_")) for name in INPUT_FILES}
+    return {
+        "run": options.run,
+        "algorithm": options.algorithm,
+        "seed": options.seed,
+        "track": {
+            "name": track.name,
+            "length_m": round(track.length, 3),
+            "width_m": round(track.width, 3),
+            "digest": track.digest(),
+        },
+        "results": {
+            "trials": len(trials),
+            "laps_completed": len(laps),
+            "best_lap_s": min(laps) if laps else None,
+            "first_lap_s": summary["first_lap_s"],
+            "steps": summary["steps"],
+            "training_s": summary["seconds"],
+        },
+        "hyperparameters": dict(Hyperparameters.parse(options.hyperparameters or None, options.algorithm).values),
+        "metadata": json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8")),
+        "reward": options.reward_file.read_text(encoding="utf-8"),
+        "checks": json.loads(options.checks.read_text(encoding="utf-8"))["max_difference"],
+        "digests": {name: model_card.digest(path) for name, path in made_of.items()},
+    }
+
+
+def make_model_folder(options: argparse.Namespace) -> None:
+    """DeepRacer's `model/`: the checkpoint, the metadata, the frozen graph and which checkpoint is best and last."""
+    folder: Path = options.model_folder
+    shutil.copytree(options.checkpoint, folder, dirs_exist_ok=True)
+    shutil.copyfile(options.model / "model_metadata.json", folder / "model_metadata.json")
+    name = (folder / ".coach_checkpoint").read_text(encoding="utf-8").strip()
+    iteration = name.partition("_")[0]
+    shutil.copyfile(options.model / "model.pb", folder / f"model_{iteration}.pb")
+    best = json.loads(options.summary.read_text(encoding="utf-8"))["best"]
+    entry = CheckpointEntry(name, best["progress"], time.time())
+    # The folder holds the best checkpoint only: whoever goes on from it goes on from there.
+    Checkpoints(best_checkpoint=entry, last_checkpoint=entry).write(folder / "deepracer_checkpoints.json")
+
+
+def report(options: argparse.Namespace, track: Track, card: dict[str, Any]) -> html.Page:
+    results = card["results"]
+    rows = history.read(options.history)
+    trials = read_evaluation(options.evaluation_metrics)
+    trace = best_trial(options.evaluation_simtrace, trials)
+    return html.Page(
+        title=options.run,
+        subtitle=f"{track.name} · {track.length:.1f} m · {options.algorithm} · seed {options.seed}",
+        tiles=[
+            (f"{results['laps_completed']} of {results['trials']}", "laps completed"),
+            (seconds(results["best_lap_s"]), "best lap, with penalties"),
+            (seconds(results["first_lap_s"]), "training until the first lap"),
+            (f"{results['steps']:,}", "environment steps"),
+            (f"{results['steps'] / max(results['training_s'], 1e-9):.0f}", "steps a second"),
+            (seconds(results["training_s"]), "training"),
+        ],
+        figures=[
+            ("Learning", "Training episodes explore, the lap after an iteration does not.", plots.learning_curves(rows)),
+            ("Path", "The best trial of the evaluation.", plots.path_on_track(track, trace)),
+            ("Speed and steering", "Along the best trial.", plots.speed_along_lap(trace)),
+            ("Learner", "What the learner reports of each iteration.", plots.losses(rows)),
+            ("Reward map", "What the reward function gives where on the track.", options.reward_map_png.read_bytes()),
+        ],
+        tables=[
+            ("Trials", ["trial", "lap", "time", "off track", "resets", "status"], [trial_row(t) for t in trials]),
+            ("Hyperparameters", ["name", "value"], [[k, str(v)] for k, v in card["hyperparameters"].items()]),
+            ("Frozen graph against the live policy", ["runtime", "largest difference"],
+             [[name, f"{value:.2g}"] for name, value in card["checks"].items()]),
+            ("What made it", ["input", "sha256"], [[name, value] for name, value in card["digests"].items()]),
+        ],
+        texts=[("Reward function", card["reward"]), ("Metadata", json.dumps(card["metadata"], indent=2))],
+        video=options.video.read_bytes(),
+    )  # fmt: skip
+
+
+def best_trial(folder: Path, trials: list[EvaluationMetric]) -> list[simtrace.TraceRow]:
+    """The trace of the trial with the longest way, the shortest time among equals."""
+    episodes = [ep for path in sorted(folder.glob("*.csv")) for ep in simtrace.episodes(simtrace.read_trace(path))]
+    order = [(trial.completion_percentage, -trial.elapsed_time_in_milliseconds) for trial in trials]
+    return list(episodes[order.index(max(order))])
+
+
+def trial_row(trial: EvaluationMetric) -> list[str]:
+    return [
+        str(trial.trial),
+        f"{trial.completion_percentage} %",
+        f"{trial.elapsed_time_in_milliseconds / 1000:.3f} s",
+        str(trial.off_track_count),
+        str(trial.reset_count),
+        trial.episode_status,
+    ]
+
+
+def seconds(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f} s"
+
+
+def upload(options: argparse.Namespace) -> None:
+    """Into the bucket, where DeepRacer's tools look for things under the run's prefix."""
+    store = ObjectStore(StoreSettings.from_environment())
+    places = {
+        "model": options.model_folder,
+        "train-output/model.tar.gz": options.archive,
+        "metrics/TrainingMetrics.json": options.training_metrics,
+        "metrics/EvaluationMetrics.json": options.evaluation_metrics,
+        "evaluation/evaluation-simtrace": options.evaluation_simtrace,
+        "training-simtrace": options.training_simtrace,
+        "mp4/camera-pip/0-video.mp4": options.video,
+        "report.html": options.report,
+        "model_card.md": options.model_card,
+        "model_card.json": options.model_card_json,
+        "reward_function.py": options.reward_file,
+        "reward_map.png": options.reward_map_png,
+    }
+    for name, path in places.items():
+        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+            below = f"/{file.relative_to(path).as_posix()}" if path.is_dir() else ""
+            store.put_file(file, f"{options.run}/{name}{below}")
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    parser = stage_parser(
+        "publish", __doc__ or "", "make run-pipeline runs it; its log names every argument of a whole command"
+    )
+    for name in INPUT_FILES:
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in INPUT_TEXTS:
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    for name in OUTPUTS:
+        parser.add_argument(f"--{name}", type=Path, required=True, metavar="OUTPUT")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_main(main)
