@@ -1,0 +1,41 @@
+"""The camera's geometry: which strip of ground each row of a frame sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kuberacer.sim.texture import LEVELS, SKY
+
+WIDTH, HEIGHT = 160, 120
+AHEAD = 0.145  # m from the car's origin
+FARTHEST = 40.0  # m; rows that look farther show the sky
+FORWARD, LATERAL, LEVEL = range(3)  # columns of a row table
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole without roll. Metres and radians."""
+
+    height: float = 0.130
+    pitch: float = np.deg2rad(15.0)  # down
+    field_of_view: float = 1.13  # horizontal
+
+    @property
+    def focal_length(self) -> float:
+        """In pixels; they are square."""
+        return float(0.5 * WIDTH / np.tan(0.5 * self.field_of_view))
+
+    def row_table(self, texel: float) -> np.ndarray:
+        """(HEIGHT, 3) float64: metres ahead of the camera that a row's centre sees on the ground, metres a pixel there,
+        and the texture's level to look into (texel: metres of level 0). Rows of sky: grey, 0, -1."""
+        down_image = (np.arange(HEIGHT) + 0.5 - 0.5 * HEIGHT) / self.focal_length
+        cos, sin = np.cos(self.pitch), np.sin(self.pitch)
+        down = sin + down_image * cos  # of a ray one metre long along the optical axis
+        depth = self.height / np.where(down > 0.0, down, np.nan)
+        forward = depth * (cos - down_image * sin)
+        lateral = depth / self.focal_length
+        level = np.clip(np.floor(np.log2(np.maximum(1.5 * lateral / texel, 1.0))), 0, LEVELS - 1)
+        table = np.column_stack([forward, lateral, level])
+        sky = ~(forward < FARTHEST)
+        table[sky] = np.column_stack([np.full(sky.sum(), SKY), np.zeros(sky.sum()), np.full(sky.sum(), -1)])
+        return table

@@ -1,0 +1,171 @@
+"""The simulator's core: any number of cars on one track, stepped and rendered together.
+
+sim.advance(steering_deg, speed)
+rewards = reward(sim.values)
+sim.reset(sim.terminated | sim.truncated)
+sim.render()
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+
+from kuberacer.sim import step_kernels as kernels
+from kuberacer.sim.camera import HEIGHT, WIDTH, Camera
+from kuberacer.sim.episode import STATUS_NAMES, SimConfig
+from kuberacer.sim.geometry import RouteTables
+from kuberacer.sim.params import ParamArrays
+from kuberacer.sim.randomization import Draws, nominal, randomize
+from kuberacer.sim.render_kernels import render_cars
+from kuberacer.sim.texture import Texture
+from kuberacer.sim.track import Track
+
+FLOAT_KEYS = (
+    "x", "y", "heading", "distance_from_center", "projection_distance", "progress",
+    "speed", "steering_angle", "sim_time",
+)  # fmt: skip
+FLAG_KEYS = (
+    "all_wheels_on_track", "is_left_of_center", "is_reversed", "is_crashed", "is_offtrack", "object_in_camera",
+)  # fmt: skip
+
+
+TRAINING = SimConfig()
+
+
+class RaceSim:
+    """Cars on a track. All arrays below are written in place, first axis the car.
+
+    frames (cars, 120, 160) uint8: what the cameras saw at the last `render`. values: the reward's parameters.
+    status (cars,) int8: EpisodeStatus. terminated, truncated (cars,) bool; time_up truncates, all other ends terminate.
+    The same seed gives the same frames and values bit for bit for any number of threads, and car i does the same in any
+    number of cars.
+    """
+
+    def __init__(
+        self, track: Track, cars: int, *, seed: int = 0, config: SimConfig = TRAINING, threads: int = 1
+    ) -> None:
+        if cars < 1 or threads < 1:
+            raise ValueError("cars and threads must be at least 1")
+        self.track, self.cars, self.seed, self.config = track, cars, seed, config
+        self.tables, self.texture = RouteTables.of(track), Texture.of(track)
+        self.frames = np.zeros((cars, HEIGHT, WIDTH), np.uint8)
+        self.status = np.zeros(cars, np.int8)
+        self._ended = np.zeros((2, cars), np.bool_)
+        self.terminated, self.truncated = self._ended
+        self._floats, self._flags = np.zeros((len(FLOAT_KEYS), cars)), np.zeros((len(FLAG_KEYS), cars), np.bool_)
+        blocks = dict(zip(FLOAT_KEYS, self._floats, strict=True)) | dict(zip(FLAG_KEYS, self._flags, strict=True))
+        self.values = ParamArrays.allocate(
+            track, cars, lambda key, shape, dtype: blocks.get(key, np.zeros(shape, dtype))
+        )
+        self._cars = np.zeros(cars, kernels.CAR)
+        self._cars["episode"] = -1
+        for car in self._cars:
+            nominal(car, kernels.SUBSTEP)
+        self._commands = np.zeros((2, cars))
+        self._queues = np.zeros((cars, kernels.LATENCY_SLOTS, 2))
+        drawn = cars if config.randomization else 1
+        self._row_tables = np.repeat(Camera().row_table(self.texture.texel)[None], drawn, axis=0)
+        self._lookups = np.repeat(np.arange(256, dtype=np.uint8)[None], drawn, axis=0)
+        self._everyone = np.ones(cars, np.bool_)
+        threads = min(threads, cars)
+        bounds = np.linspace(0, cars, threads + 1).astype(int).tolist()
+        self._ranges = list(pairwise(bounds))
+        self._pool = ThreadPoolExecutor(threads - 1, "sim") if threads > 1 else None
+
+    @property
+    def episode(self) -> np.ndarray:
+        """(cars,) int64: number of the car's episode, from 0; -1 before the first reset."""
+        return self._cars["episode"]
+
+    def status_name(self, car: int) -> str:
+        """A car's EpisodeStatus by name."""
+        return STATUS_NAMES[self.status[car]]
+
+    def advance(self, steering_deg: np.ndarray, speed: np.ndarray) -> None:
+        """One policy step (1/15 s) of all cars towards (cars,) steering angles in degrees (left positive) and speeds in
+        m/s; beyond ±30 degrees and 0 to 4 m/s they are clipped. Fills values, status, terminated, truncated."""
+        self._commands[0], self._commands[1] = steering_deg, speed
+        self._launch(
+            kernels.step_cars, self._cars, self._commands, self._queues, self.tables.segments, self.tables.borders,
+            self.track.closed, self.track.length, self.config.max_steps,
+            self._floats, self._flags, self.values.steps, self.values.closest_waypoints, self.status, self._ended,
+        )  # fmt: skip
+
+    def render(self, cars: np.ndarray | None = None) -> None:
+        """Draw the camera frames of all cars or of those in the mask (cars,) bool."""
+        texture = self.texture
+        self._launch(
+            render_cars, self._everyone if cars is None else cars, self._cars, self._row_tables, texture.texels,
+            texture.levels, *texture.origin, texture.texel, self.config.randomization, self._lookups,
+            self.seed, self.frames,
+        )  # fmt: skip
+
+    def reset(self, cars: np.ndarray | None = None) -> None:
+        """Begin a new episode for all cars or for those in the mask (cars,) bool. Fills values; does not render."""
+        mask = self._everyone if cars is None else cars
+        for i in np.flatnonzero(mask):
+            car = self._cars[i]
+            car["episode"] += 1
+            car["direction"] = self.config.direction(int(car["episode"]))
+            if self.config.randomization:
+                camera, self._lookups[i] = randomize(
+                    car, Draws(self.seed, int(i), int(car["episode"])), kernels.SUBSTEP
+                )
+                self._row_tables[i] = camera.row_table(self.texture.texel)
+            fraction = self.config.start_fraction(int(i), int(car["episode"]), self.track.closed)
+            self._stand(car, fraction * self.track.length, 0.0)
+        self._settle(mask, restart=True)
+
+    def place(self, x: np.ndarray, y: np.ndarray, heading: np.ndarray, cars: np.ndarray | None = None) -> None:
+        """Stand all or the masked cars so that `values` say x, y, heading (degrees); arrays (cars,).
+
+        The episode's progress and clock start anew; its number stays."""
+        mask = self._everyone if cars is None else cars
+        angle = np.deg2rad(np.asarray(heading, np.float64))
+        angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
+        self._cars["x"][mask] = (x - kernels.FRONT * np.cos(angle))[mask]
+        self._cars["y"][mask] = (y - kernels.FRONT * np.sin(angle))[mask]
+        self._cars["heading"][mask] = angle[mask]
+        self._settle(mask, restart=True)
+
+    def recover(self, cars: np.ndarray, pause_seconds: float = 0.0) -> None:
+        """Put the masked cars (cars,) bool back on the road where they are on the lap, standing in the middle of the
+        nearer lane; the episode goes on after a pause. What an evaluation does with a car off the track."""
+        for i in np.flatnonzero(cars):
+            car = self._cars[i]
+            car["sim_time"] += pause_seconds
+            side = 1.0 if self.values.is_left_of_center[i] else -1.0
+            self._stand(car, float(car["distance"]), side * self.track.width / 4.0)
+        self._settle(cars, restart=False)
+
+    def _stand(self, car: np.void, distance: float, left: float) -> None:
+        """Pose a car with its front at a distance along the centre line, `left` metres beside it."""
+        direction, length = int(car["direction"]), self.track.length
+        back = distance - kernels.FRONT
+        if self.track.closed:
+            back %= length
+        elif back < 0.0:
+            back, distance = 0.0, kernels.FRONT
+        points = self.tables.point(direction, np.array([back, distance % length if self.track.closed else distance]))
+        along = points[1] - points[0]
+        along /= np.hypot(*along)
+        x, y = points[0] + left * np.array([-along[1], along[0]])
+        car["x"], car["y"], car["heading"] = x, y, np.arctan2(along[1], along[0])
+
+    def _settle(self, mask: np.ndarray, restart: bool) -> None:
+        kernels.settle_cars(
+            mask, self._cars, self._queues, self.tables.segments, self.tables.borders,
+            self.track.closed, self.track.length, restart,
+            self._floats, self._flags, self.values.steps, self.values.closest_waypoints, self.status, self._ended,
+        )  # fmt: skip
+
+    def _launch(self, kernel, *arguments) -> None:
+        """Run a kernel over all cars, the first share in this thread."""
+        if self._pool is None:
+            kernel(0, self.cars, *arguments)
+            return
+        others = [self._pool.submit(kernel, first, last, *arguments) for first, last in self._ranges[1:]]
+        kernel(*self._ranges[0], *arguments)
+        for other in others:
+            other.result()

@@ -1,0 +1,109 @@
+"""The ground as a grey picture, in levels of halving resolution for the camera."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kuberacer.sim.track import Track
+
+# Greys of the real scene's colours after RGB -> Y: (0.299, 0.587, 0.114) of them.
+GRASS, ROAD, DASH, LINE, SKY = 110, 62, 170, 235, 205
+RGB = {GRASS: (58, 143, 72), ROAD: (58, 62, 70), DASH: (255, 158, 24), LINE: (236, 236, 232)}
+LINE_WIDTH, DASH_WIDTH, DASH_LENGTH, DASH_GAP = 0.05, 0.04, 0.20, 0.20  # m
+MARGIN = 1.0  # m of grass around the track; beyond the picture there is grass too
+TEXEL = 0.005  # m, doubled until the picture is small enough
+MAX_TEXELS = 1 << 24
+LEVELS = 7
+SUPERSAMPLING = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A picture and its halvings: a texel covers 2x2 of the level before.
+
+    texels: uint8, all levels one after the other. levels (LEVELS, 4) int64: offset, log2 of a row's length, width and
+    height that are drawn. origin: (x, y) of the first texel's corner.
+    """
+
+    texels: np.ndarray
+    levels: np.ndarray
+    origin: tuple[float, float]
+    texel: float  # m, of level 0
+
+    @classmethod
+    def of(cls, track: Track) -> "Texture":
+        """Draw a track's ground."""
+        points = np.concatenate([track.inner, track.outer])
+        low, high = points.min(axis=0) - MARGIN, points.max(axis=0) + MARGIN
+        texel = TEXEL
+        while np.prod((high - low) / texel) > MAX_TEXELS:
+            texel *= 2.0
+        shape = [math.ceil(extent / texel / (1 << (LEVELS - 1))) << (LEVELS - 1) for extent in (high - low)]
+        picture = draw_ground(track, (float(low[0]), float(low[1])), texel, (shape[0], shape[1]))
+        return cls(*_halve(picture), (float(low[0]), float(low[1])), texel)
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """Level 0 as (height, width) uint8, first row at the lowest y."""
+        offset, shift, width, height = self.levels[0]
+        return self.texels[offset : offset + (height << shift)].reshape(height, 1 << shift)[:, :width]
+
+
+def draw_ground(track: Track, origin: tuple[float, float], texel: float, size: tuple[int, int]) -> np.ndarray:
+    """Grey picture (height, width) uint8 of the ground, antialiased; first row at the lowest y, x to the right."""
+    image = Image.new("L", (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING), GRASS)
+    scale = SUPERSAMPLING / texel
+    draw = ImageDraw.Draw(image)
+
+    def fill(outline: np.ndarray, grey: int) -> None:
+        draw.polygon([(float(x), float(y)) for x, y in (outline - origin) * scale], fill=grey)
+
+    route = track.route()
+    center, inner, outer = route[:, :2], route[:, 2:4], route[:, 4:]
+    width = np.hypot(*(outer - inner).T)[:, None]
+    edge = np.minimum(LINE_WIDTH / width, 0.25) * (outer - inner)
+    for left, right, grey in ((inner, outer, LINE), (inner + edge, outer - edge, ROAD)):
+        for k in range(len(route) - 1):
+            fill(np.array([left[k], left[k + 1], right[k + 1], right[k]]), grey)
+    for dash in dashes(center, track.closed):
+        draw.line(
+            [(float(x), float(y)) for x, y in (dash - origin) * scale],
+            fill=DASH,
+            width=max(round(DASH_WIDTH * scale), 1),
+        )
+    return np.asarray(image.reduce(SUPERSAMPLING))
+
+
+def dashes(center: np.ndarray, closed: bool) -> list[np.ndarray]:
+    """The dashes of the centre line as polylines (n, 2), spread so that a loop's last gap is like the others."""
+    distance = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(center, axis=0).T))])
+    count = max(round(distance[-1] / (DASH_LENGTH + DASH_GAP)), 1)
+    period = distance[-1] / count
+    lines = []
+    for start in np.arange(count) * period:
+        end = start + period * DASH_LENGTH / (DASH_LENGTH + DASH_GAP)
+        at = np.concatenate([[start], distance[(distance > start) & (distance < end)], [end]])
+        lines.append(np.column_stack([np.interp(at, distance, center[:, 0]), np.interp(at, distance, center[:, 1])]))
+    return lines
+
+
+def _halve(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All levels of a picture whose sides are multiples of 2**(LEVELS - 1), rows padded to a power of two."""
+    parts, levels, offset = [], [], 0
+    for _ in range(LEVELS):
+        height, width = picture.shape
+        shift = (width - 1).bit_length()
+        padded = np.full((height, 1 << shift), GRASS, np.uint8)
+        padded[:, :width] = picture
+        parts.append(padded.ravel())
+        levels.append((offset, shift, width, height))
+        offset += padded.size
+        blocks = (
+            picture.reshape(height // 2, 2, width // 2, 2).astype(np.uint16) if height % 2 == width % 2 == 0 else None
+        )
+        if blocks is not None:
+            picture = ((blocks.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
+    return np.concatenate(parts), np.array(levels, dtype=np.int64)
