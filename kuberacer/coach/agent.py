@@ -1,0 +1,174 @@
+"""What the three agents have in common: acting for N cars, counting, learning, saving."""
+
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kuberacer.coach import checkpoint, freeze
+from kuberacer.coach.coach_graph import CoachGraph
+from kuberacer.coach.exploration import Exploration
+from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.errors import UserError
+
+INFERENCE_BATCH = 512  # frames of one inference at most, bounds memory
+
+
+class Agent(ABC):
+    """One learner and the policy of `cars` cars stepped together.
+
+    A step: `actions = act(frames)`, play it, `observe(…)`; when `iteration_complete()`, `learn(next_frames)`.
+    Actions are (N,) integers, or (N, 2) float32 [steering, speed] around -1..1; ModelMetadata.decode reads both.
+    """
+
+    def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
+        self.coach = coach
+        self.metadata = metadata
+        self.hyper = hyper
+        self.cars = cars
+        self.rng = np.random.default_rng(seed)
+        self.iteration = 0  # training phases done
+        self.total_steps = 0  # of all cars
+        self.total_episodes = 0
+        self._steps_of_iteration = 0
+        self._episodes_of_iteration = 0
+        actions = 2 if metadata.continuous else len(metadata.action_space)  # type: ignore[arg-type]
+        self.exploration = Exploration(coach.agent.exploration_policy, actions, self.rng)
+        self.frame_shape = tuple(coach.frames_input(self._policy_network()).shape.as_list()[1:])
+        playing = coach.parameters.algorithm.num_consecutive_playing_steps
+        self._by_episodes = type(playing).__name__ == "EnvironmentEpisodes"
+        self._rhythm = playing.num_steps  # episodes or steps of one iteration
+        self._reward_filters = coach.agent.input_filter.reward_filters.values()
+
+    @property
+    def precision(self) -> str:
+        """'fp32' or 'bf16': what the session computes in."""
+        return self.coach.precision
+
+    @property
+    def stack_size(self) -> int:
+        """Camera frames that the network sees at once: the last axis of `frames`."""
+        return self.frame_shape[-1]
+
+    @abstractmethod
+    def act(self, frames: np.ndarray) -> np.ndarray:
+        """Actions to explore with, for frames (N, 120, 160, stack) uint8."""
+
+    @abstractmethod
+    def _policy_network(self) -> Any:
+        """rl_coach's network that chooses actions."""
+
+    @abstractmethod
+    def _best(self, frames: np.ndarray) -> np.ndarray:
+        """Deterministic actions of one batch."""
+
+    @abstractmethod
+    def _store(
+        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final_frames: np.ndarray | None
+    ) -> None:
+        """Keep what the learner needs of the step just played."""
+
+    @abstractmethod
+    def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
+        """One training phase; the statistics of its gradient steps."""
+
+    def observe(
+        self,
+        rewards: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        final_frames: np.ndarray | None = None,
+    ) -> None:
+        """What came of the last actions, each (N,).
+
+        final_frames: frames as in `act`, truncated cars' from before their reset; needed when any car is truncated.
+        """
+        filtered = np.asarray(rewards, np.float64)
+        for reward_filter in self._reward_filters:
+            filtered = np.array([reward_filter.filter(reward) for reward in filtered])
+        self._store(filtered, terminated, truncated, final_frames)
+        ended = int((terminated | truncated).sum())
+        self._steps_of_iteration += self.cars
+        self._episodes_of_iteration += ended
+        self.total_steps += self.cars
+        self.total_episodes += ended
+
+    def iteration_complete(self) -> bool:
+        """True when enough was played for a training phase: num_episodes_between_training when given, else
+        rollout_steps; a bound on the memory of what was played ends it in any case."""
+        if self._steps_of_iteration >= self._most_steps():
+            return True
+        played = self._episodes_of_iteration if self._by_episodes else self._steps_of_iteration
+        return played >= self._rhythm
+
+    @abstractmethod
+    def _most_steps(self) -> int:
+        """Steps after which an iteration ends in any case."""
+
+    def learn(self, next_frames: np.ndarray) -> dict[str, float]:
+        """One training phase on what was played. next_frames: the frames that the cars see now.
+
+        Returns its statistics. Raises UserError when a loss is not finite: the weights are spoilt then, the last
+        checkpoint is not.
+        """
+        start = time.perf_counter()
+        samples = self._steps_of_iteration
+        self.coach.set_training(True)
+        try:
+            stats = self._learn(next_frames)
+        finally:
+            self.coach.set_training(False)
+        self._steps_of_iteration = self._episodes_of_iteration = 0
+        self.iteration += 1
+        return {**stats, "samples": samples, "seconds": time.perf_counter() - start}
+
+    def check_finite(self, stats: dict[str, float]) -> None:
+        """Raises UserError naming the iteration and the hyperparameters to look at."""
+        bad = [name for name, value in stats.items() if not np.isfinite(value)]
+        if bad:
+            names = [key for key in ("lr", "batch_size", "beta_entropy", "sac_alpha") if key in self.hyper.values]
+            values = ", ".join(f"{key} {self.hyper[key]:g}" for key in names)
+            raise UserError(
+                f"iteration {self.iteration + 1}: {', '.join(bad)} is not a finite number; the last checkpoint is good",
+                f"lower lr or raise batch_size (now {values}), and look for very large values in the reward function",
+            )
+
+    def best_actions(self, frames: np.ndarray) -> np.ndarray:
+        """Deterministic actions for any number of frames (M, 120, 160, stack); changes nothing."""
+        parts = [self._best(frames[i : i + INFERENCE_BATCH]) for i in range(0, len(frames), INFERENCE_BATCH)]
+        return np.concatenate(parts)
+
+    def state(self) -> dict[str, Any]:
+        """Everything beside the network's variables that resuming needs; plain JSON values."""
+        return {
+            "iteration": self.iteration,
+            "total_steps": self.total_steps,
+            "total_episodes": self.total_episodes,
+            "exploration_steps": self.exploration.steps,
+            "random": self.rng.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.iteration = state["iteration"]
+        self.total_steps = state["total_steps"]
+        self.total_episodes = state["total_episodes"]
+        self.exploration.skip_to(state["exploration_steps"])
+        self.rng.bit_generator.state = state["random"]
+
+    def save(self, folder: Path | str) -> None:
+        """Write a checkpoint from which `restore` goes on as if nothing had happened. Call it between iterations."""
+        checkpoint.save(self, Path(folder))
+
+    def restore(self, folder: Path | str) -> None:
+        """Raises UserError naming what is missing or does not fit."""
+        checkpoint.restore(self, Path(folder))
+
+    def export_frozen(self, path: Path | str) -> None:
+        """Write the policy as a frozen graph with the car's node names."""
+        freeze.export(self.coach, self.metadata, Path(path))
+
+    def close(self) -> None:
+        self.coach.close()

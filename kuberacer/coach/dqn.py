@@ -1,0 +1,69 @@
+"""DQN: rl_coach's networks, loss and optimizer; targets, loss and gradient step in one session call."""
+
+from typing import Any
+
+import numpy as np
+
+from kuberacer.coach.compat.tensorflow_names import tf
+from kuberacer.coach.gradient_step import gated_apply
+from kuberacer.coach.replay_agent import Batch, ReplayAgent
+
+
+class DQN(ReplayAgent):
+    target_network = "main"
+
+    def _policy_network(self) -> Any:
+        return self.coach.network("main")
+
+    def _build_calls(self) -> None:
+        online = self._policy_network()
+        target = self.coach.agent.networks["main"].target_network
+        session = self.coach.session
+        frames, next_frames = self.coach.frames_input(online), self.coach.frames_input(target)
+        values = online.outputs[0]
+        self._actions = values.shape.as_list()[-1]
+        with self.coach.graph.as_default():
+            actions = tf.placeholder(tf.int32, [None], "kuberacer_actions")
+            rewards = tf.placeholder(tf.float64, [None], "kuberacer_rewards")
+            terminated = tf.placeholder(tf.bool, [None], "kuberacer_terminated")
+            wanted = self._targets(values, target.outputs[0], actions, rewards, terminated)
+            loss = self._loss(online, wanted)
+            apply = gated_apply(online, tf.gradients(loss, online.weights))
+            mean_value = tf.reduce_mean(values)
+        self._ask = session.make_callable(values, [frames])
+        self._step = session.make_callable(
+            [loss, mean_value, apply], [frames, next_frames, actions, rewards, terminated]
+        )
+
+    def _targets(self, values: Any, next_values: Any, actions: Any, rewards: Any, terminated: Any) -> Any:
+        """rl_coach's: the values as they are, but for the action taken r + γ · max of the target network's.
+
+        Computed in float64, as rl_coach does in Python.
+        """
+        best = tf.cast(tf.reduce_max(next_values, axis=1), tf.float64)
+        taken = rewards + (1 - tf.cast(terminated, tf.float64)) * self._algorithm.discount * best
+        chosen = tf.one_hot(actions, self._actions, on_value=True, off_value=False)
+        spread = tf.tile(tf.cast(taken, tf.float32)[:, None], [1, self._actions])
+        return tf.stop_gradient(tf.where(chosen, spread, values))
+
+    def _loss(self, network: Any, wanted: Any) -> Any:
+        """The head's loss for these targets, put together as rl_coach's Head.set_loss does for fed ones."""
+        (head,) = network.output_heads
+        errors = head.loss_type[0](wanted, head.output[0], reduction=tf.losses.Reduction.NONE, loss_collection=None)
+        weight = head.loss_weight[0] * tf.ones([tf.shape(wanted)[0], 1])
+        loss = tf.reduce_mean(weight * tf.reduce_sum(errors, axis=1))
+        return loss + network.l2_regularization if network.network_parameters.l2_regularization else loss
+
+    def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
+        return self.exploration.choose(self._ask(frames))
+
+    def _random_actions(self) -> np.ndarray:
+        return self.rng.integers(self._actions, size=self.cars)
+
+    def _best(self, frames: np.ndarray) -> np.ndarray:
+        return self._ask(frames).argmax(axis=1)
+
+    def _update(self, batch: Batch) -> dict[str, float]:
+        frames, next_frames, actions, rewards, terminated = batch
+        loss, mean_value, _ = self._step(frames, next_frames, actions, rewards, terminated)
+        return {"loss": loss, "mean_value": mean_value}

@@ -1,0 +1,171 @@
+"""Clipped PPO: rl_coach's graph, losses and optimizer, played and trained from arrays.
+
+The old policy is kept from the rollout (the weights do not change while playing), values are computed once per
+iteration in large batches, and a minibatch is one session call that takes the gradient step too.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kuberacer.coach.agent import INFERENCE_BATCH, Agent
+from kuberacer.coach.coach_graph import CoachGraph
+from kuberacer.coach.gradient_step import gated_apply
+from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.rollout_buffer import RolloutBuffer
+
+MOST_FRAME_BYTES = 2**29  # of one iteration's frames
+
+
+def advantages(
+    rewards: np.ndarray,
+    values: np.ndarray,
+    next_values: np.ndarray,
+    ended: np.ndarray,
+    discount: float,
+    gae_lambda: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Generalised advantage estimation (Schulman et al. 2015, eq. 16) over [time, car].
+
+    next_values: the value of the state after each step, 0 where it was terminal. ended: no advantage flows back across
+    these steps. Returns (advantages, value targets), float64.
+    """
+    deltas = rewards + discount * next_values.astype(np.float64) - values
+    found = np.empty(rewards.shape)
+    following = np.zeros(rewards.shape[1])
+    for t in reversed(range(len(rewards))):
+        following = deltas[t] + discount * gae_lambda * np.where(ended[t], 0.0, following)
+        found[t] = following
+    return found, found + values
+
+
+class ClippedPPO(Agent):
+    def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
+        super().__init__(coach, metadata, hyper, cars, seed)
+        self._algorithm = coach.parameters.algorithm
+        self._batch_size = coach.parameters.network_wrappers["main"].batch_size
+        self._build_calls()
+        width = 2 if metadata.continuous else self._policy_width
+        columns: dict[str, tuple[tuple[int, ...], type]] = {
+            "actions": ((2,), np.float32) if metadata.continuous else ((), np.int32),
+            "policy": ((width,), np.float32),  # probabilities, or means
+            "rewards": ((), np.float64),
+            "terminated": ((), bool),
+            "truncated": ((), bool),
+        }
+        if metadata.continuous:
+            columns["deviation"] = ((2,), np.float32)
+        rows = -(-hyper["rollout_steps"] // cars)
+        self._played = RolloutBuffer(cars, rows, self.frame_shape, **columns)
+        self._clip_steps = 0
+
+    def _policy_network(self) -> Any:
+        return self.coach.network("main")
+
+    def _build_calls(self) -> None:
+        network = self._policy_network()
+        session = self.coach.session
+        frames = self.coach.frames_input(network)
+        value, *policy = network.outputs  # policy: probabilities, or mean and standard deviation
+        self._policy_width = policy[0].shape.as_list()[-1]
+        head = network.output_heads[1]
+        with self.coach.graph.as_default():
+            apply = gated_apply(network)
+        self._ask_policy = session.make_callable(policy, [frames])
+        self._ask_value = session.make_callable(value, [frames])
+        given = [network.inputs[f"output_1_{i}"] for i in range(len(policy) + 2)]  # actions, old policy, clip
+        self._statistics = ("loss", "value_loss", "policy_loss", "kl", "entropy")
+        value_loss = network.output_heads[0].loss[0]
+        tensors = [network.total_loss, value_loss, head.surrogate_loss, head.kl_divergence, head.entropy]
+        self._step = session.make_callable(
+            [*tensors, apply], [frames, *given, *network.targets[:2], network.importance_weights[0]]
+        )
+
+    def act(self, frames: np.ndarray) -> np.ndarray:
+        policy = self._ask_policy(frames)
+        actions = self.exploration.choose(*policy)
+        self._played.put(frames=frames, actions=actions, policy=policy[0])
+        if self.metadata.continuous:
+            self._played.put(deviation=policy[1])
+        self._clip_steps += self.cars
+        return actions
+
+    def _best(self, frames: np.ndarray) -> np.ndarray:
+        policy = self._ask_policy(frames)[0]
+        return policy if self.metadata.continuous else policy.argmax(axis=1)
+
+    def _store(
+        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final_frames: np.ndarray | None
+    ) -> None:
+        self._played.put(rewards=rewards, terminated=terminated, truncated=truncated & ~terminated)
+        self._played.end_step(truncated & ~terminated, final_frames)
+
+    def _most_steps(self) -> int:
+        return max(self.cars, MOST_FRAME_BYTES // int(np.prod(self.frame_shape)))
+
+    def _values(self, frames: np.ndarray) -> np.ndarray:
+        parts = [self._ask_value(frames[i : i + INFERENCE_BATCH]) for i in range(0, len(frames), INFERENCE_BATCH)]
+        return np.concatenate(parts)[:, 0]
+
+    def _value_arrays(self, next_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The value of each state played, and of the state after it (0 where terminal), both [time, car]."""
+        played = self._played
+        values = self._values(played.flat("frames")).reshape(played.time, played.cars)
+        following = np.concatenate([values[1:], self._values(next_frames)[None]])
+        for time, cars, frames in played.finals:
+            following[time, cars] = self._values(frames)
+        following[played["terminated"]] = 0
+        return values, following
+
+    def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
+        played = self._played
+        self.coach.set_training(False)
+        values, following = self._value_arrays(next_frames)
+        self.coach.set_training(True)
+        ended = played["terminated"] | played["truncated"]
+        found, targets = advantages(
+            played["rewards"], values, following, ended, self._algorithm.discount, self._algorithm.gae_lambda
+        )
+        scale = found.std() or 1.0  # all equal: nothing to prefer
+        standardised = ((found - found.mean()) / scale).astype(np.float32).ravel()
+        stats = self._epochs(standardised, targets.astype(np.float32).reshape(-1, 1))
+        played.clear()
+        return stats
+
+    def _epochs(self, found: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Gradient steps over shuffled minibatches; as in rl_coach, an epoch's last incomplete one is left out.
+
+        found: advantages (samples,); targets: of the value, (samples, 1). Returns the last epoch's mean statistics.
+        """
+        columns = ["actions", "policy", *(["deviation"] if self.metadata.continuous else [])]
+        given = [self._played.flat(name) for name in columns]
+        frames = self._played.flat("frames")
+        clip = self._clip_scale()
+        size = min(self._batch_size, len(found))
+        weights = np.ones((size, 1), np.float32)
+        batch = np.empty((size, *self.frame_shape), np.uint8)
+        stats: dict[str, float] = {}
+        for _ in range(self._algorithm.optimization_epochs):
+            order = self.rng.permutation(len(found))
+            seen = []
+            for start in range(0, len(order) - size + 1, size):
+                chosen = order[start : start + size]
+                np.take(frames, chosen, axis=0, out=batch)
+                row = self._step(batch, *(a[chosen] for a in given), clip, targets[chosen], found[chosen], weights)
+                seen.append(row[:-1])
+            stats = dict(zip(self._statistics, np.mean(seen, axis=0).tolist(), strict=True))
+            self.check_finite(stats)
+        return stats
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._clip_steps = self.total_steps
+
+    def _clip_scale(self) -> float:
+        """rl_coach's schedule of the clipping range, one step a car and act."""
+        schedule = self._algorithm.clipping_decay_schedule
+        for _ in range(self._clip_steps):
+            schedule.step()
+        self._clip_steps = 0
+        return float(schedule.current_value)

@@ -1,0 +1,110 @@
+"""What SAC and DQN share: a replay memory, random play before learning, a number of gradient steps per iteration."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from kuberacer.coach.agent import Agent
+from kuberacer.coach.coach_graph import CoachGraph
+from kuberacer.coach.gradient_step import copy_to_target
+from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.replay import ReplayMemory
+
+Batch = tuple[np.ndarray, ...]  # frames, next frames, actions, rewards, terminated
+
+
+class ReplayAgent(Agent):
+    """A restored agent's memory begins empty: it plays heatup_steps with its policy before it learns on."""
+
+    target_network: str  # the name of the network that has a target
+
+    def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
+        super().__init__(coach, metadata, hyper, cars, seed)
+        self._algorithm = coach.parameters.algorithm
+        self._batch_size = next(iter(coach.parameters.network_wrappers.values())).batch_size
+        shape, kind = ((2,), np.float32) if metadata.continuous else ((), np.int32)
+        self.memory = ReplayMemory(cars, hyper["replay_size"], self.frame_shape, shape, kind)
+        self.updates = 0
+        self._last_copy = 0
+        self._updates_per_iteration = self._algorithm.num_consecutive_training_steps
+        if self._by_episodes and self._updates_per_iteration == 1:
+            # rl_coach's default is meant for one step of play; after whole episodes it would hardly learn.
+            self._updates_per_iteration = hyper["updates_per_iteration"]
+        if not self._by_episodes:
+            # The same ratio of playing to learning, in portions that are worth a batched rollout.
+            portions = max(1, hyper["rollout_steps"] // self._rhythm)
+            self._rhythm *= portions
+            self._updates_per_iteration *= portions
+        wrapper = coach.agent.networks[self.target_network]
+        with coach.graph.as_default():
+            equal = copy_to_target(wrapper, 1)
+            copy = copy_to_target(wrapper, self._algorithm.rate_for_copying_weights_to_target)
+        coach.session.run(equal)
+        self._copy = coach.session.make_callable(copy)
+        self._build_calls()
+
+    @abstractmethod
+    def _build_calls(self) -> None:
+        """Make the session's callables."""
+
+    @abstractmethod
+    def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
+        """What the exploring policy does."""
+
+    @abstractmethod
+    def _random_actions(self) -> np.ndarray:
+        """(N, …) actions drawn uniformly."""
+
+    @abstractmethod
+    def _update(self, batch: Batch) -> dict[str, float]:
+        """One gradient step; its statistics."""
+
+    def act(self, frames: np.ndarray) -> np.ndarray:
+        heating = self.total_steps < self.hyper["heatup_steps"]
+        actions = self._random_actions() if heating else self._policy_actions(frames)
+        self.memory.begin(frames, actions)
+        return actions
+
+    def _store(
+        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final_frames: np.ndarray | None
+    ) -> None:
+        self.memory.end(rewards, terminated, truncated, final_frames)
+
+    def iteration_complete(self) -> bool:
+        filled = self.memory.steps >= min(self.hyper["heatup_steps"], self.memory.capacity)
+        return filled and self.memory.steps > 0 and super().iteration_complete()
+
+    def _most_steps(self) -> int:
+        return max(self.cars, self.memory.capacity)
+
+    def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
+        """next_frames are not needed: the newest step is sampled once the next one has been played."""
+        seen = []
+        for _ in range(self._updates_per_iteration):
+            seen.append(self._update(self.memory.sample(self.rng, self._batch_size)))
+            self.updates += 1
+            self._copy_when_due()
+        stats = {name: float(np.mean([row[name] for row in seen])) for name in seen[0]}
+        self.check_finite(stats)
+        return {**stats, "updates": len(seen)}
+
+    def _copy_when_due(self) -> None:
+        """As rl_coach does after each gradient step; its interval counts steps, episodes or gradient steps."""
+        interval = self._algorithm.num_steps_between_copying_online_weights_to_target
+        counters = {"EnvironmentEpisodes": self.total_episodes, "TrainingSteps": self.updates}
+        count = counters.get(type(interval).__name__, self.total_steps)
+        # One step of play per gradient step is rl_coach's rhythm for soft copies; here many updates follow one rollout.
+        each_update = interval.num_steps == 1
+        if each_update or count - self._last_copy >= interval.num_steps:
+            self._last_copy = count
+            self._copy()
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "updates": self.updates, "last_copy": self._last_copy}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.updates = state["updates"]
+        self._last_copy = state["last_copy"]
