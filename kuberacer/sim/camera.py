@@ -9,7 +9,6 @@ from kuberacer.sim.texture import LEVELS, SKY
 WIDTH, HEIGHT = 160, 120
 AHEAD = 0.145  # m from the car's origin
 FARTHEST = 40.0  # m; rows that look farther show the sky
-FORWARD, LATERAL, LEVEL = range(3)  # columns of a row table
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,11 @@ class Camera:
         return float(0.5 * WIDTH / np.tan(0.5 * self.field_of_view))
 
     def row_table(self, texel: float) -> np.ndarray:
-        """(HEIGHT, 3) float64: metres ahead of the camera that a row's centre sees on the ground, metres a pixel there,
-        and the texture's level to look into (texel: metres of level 0). Rows of sky: grey, 0, -1."""
+        """(HEIGHT, 4) float64: what a row's centre sees on the ground, as 16.16 texels of the level to look into.
+
+        Columns: distance ahead of the camera, size of a pixel across, 16.16 texels a metre, level. A row of sky: its
+        grey and zeros. texel: metres of level 0.
+        """
         down_image = (np.arange(HEIGHT) + 0.5 - 0.5 * HEIGHT) / self.focal_length
         cos, sin = np.cos(self.pitch), np.sin(self.pitch)
         down = sin + down_image * cos  # of a ray one metre long along the optical axis
@@ -35,7 +37,7 @@ class Camera:
         forward = depth * (cos - down_image * sin)
         lateral = depth / self.focal_length
         level = np.clip(np.floor(np.log2(np.maximum(1.5 * lateral / texel, 1.0))), 0, LEVELS - 1)
-        table = np.column_stack([forward, lateral, level])
-        sky = ~(forward < FARTHEST)
-        table[sky] = np.column_stack([np.full(sky.sum(), SKY), np.zeros(sky.sum()), np.full(sky.sum(), -1)])
+        scale = 65536.0 / (texel * 2.0**level)
+        table = np.column_stack([forward * scale, lateral * scale, scale, level])
+        table[~(forward < FARTHEST)] = (SKY, 0, 0, 0)
         return table

@@ -97,7 +97,7 @@ class RaceSim:
         texture = self.texture
         self._launch(
             render_cars, self._everyone if cars is None else cars, self._cars, self._row_tables, texture.texels,
-            texture.levels, *texture.origin, texture.texel, self.config.randomization, self._lookups,
+            texture.levels, *texture.origin, self.config.randomization, self._lookups,
             self.seed, self.frames,
         )  # fmt: skip
 

@@ -15,10 +15,9 @@ from kuberacer.sim.step_kernels import CARS
 WIDTH, HEIGHT = 160, 120
 CAMERA_AHEAD = 0.145
 GROUND_OUTSIDE = 110
-FORWARD, LATERAL, LEVEL = range(3)
-OFFSET, SHIFT, TEXELS_WIDE, TEXELS_HIGH = range(4)
-FIXED = 65536.0
-SIXTEEN = np.uint64(16)
+FORWARD, LATERAL, SCALE, LEVEL = range(4)
+OFFSET, STRIDE, TEXELS_WIDE, TEXELS_HIGH = range(4)
+SIXTEEN, UPPER, LOW = np.uint64(16), np.uint64(48), np.uint64(0xFFFF)
 
 
 @njit
@@ -33,44 +32,50 @@ def inside_span(start, step, end, first, last):
     return max(first, low), min(last, high + 1)
 
 
-@njit
-def draw_row(row, texels, level, u, v, du, dv):
-    """Walk over one level from (u, v) in steps (du, dv), all 16.16 texels; grass beyond the picture's edges."""
+@njit(error_model="numpy")
+def draw_row(pixels, start, texels, levels, level, u, v, du, dv):
+    """Walk over one level from (u, v) in steps (du, dv), all 16.16 texels; grass beyond the picture's edges.
+
+    pixels: all frames, flat; the row begins at `start`."""
     first, last = 0, WIDTH
-    wide, high = level[TEXELS_WIDE] << 16, level[TEXELS_HIGH] << 16
+    wide, high = levels[level, TEXELS_WIDE] << 16, levels[level, TEXELS_HIGH] << 16
     end_u, end_v = u + (WIDTH - 1) * du, v + (WIDTH - 1) * dv
     if min(u, end_u) < 0 or max(u, end_u) >= wide or min(v, end_v) < 0 or max(v, end_v) >= high:
         first, last = inside_span(u, du, wide, first, last)
         first, last = inside_span(v, dv, high, first, last)
-        row[:] = GROUND_OUTSIDE
-    # Unsigned, or numba would look at every index for a negative one.
-    offset, shift = uint64(level[OFFSET]), uint64(16 - level[SHIFT])
-    rows = ~((uint64(1) << uint64(level[SHIFT])) - uint64(1))
-    at_u, at_v, step_u, step_v = uint64(u + first * du), uint64(v + first * dv), uint64(du), uint64(dv)
-    for k in range(first, last):
-        row[k] = texels[(((at_v >> shift) & rows) | (at_u >> SIXTEEN)) + offset]
-        at_u += step_u
-        at_v += step_v
+        for k in range(start, start + WIDTH):
+            pixels[k] = GROUND_OUTSIDE
+    # Both coordinates in one number, u in its upper half: one addition a pixel. Unsigned, or numba would look at every
+    # index for a negative one.
+    at = uint64(((u + first * du) << 32) + v + first * dv)
+    step = uint64((du << 32) + dv)
+    offset, stride = uint64(levels[level, OFFSET]), uint64(levels[level, STRIDE])
+    for k in range(start + first, start + last):
+        pixels[uint64(k)] = texels[offset + ((at >> SIXTEEN) & LOW) * stride + (at >> UPPER)]
+        at += step
 
 
-@njit
-def draw_frame(frame, car, rows, texels, levels, origin_x, origin_y, texel):
-    """Sky and ground as the car's camera sees them."""
+@njit(error_model="numpy")
+def draw_frame(pixels, start, car, row_tables, table, texels, levels, origin_x, origin_y):
+    """Sky and ground as the car's camera sees them, into pixels[start:]."""
     cos, sin = math.cos(car.heading), math.sin(car.heading)
-    camera_x = (car.x + CAMERA_AHEAD * cos - origin_x) / texel
-    camera_y = (car.y + CAMERA_AHEAD * sin - origin_y) / texel
+    camera_x = car.x + CAMERA_AHEAD * cos - origin_x
+    camera_y = car.y + CAMERA_AHEAD * sin - origin_y
     for r in range(HEIGHT):
-        if rows[r, LEVEL] < 0.0:
-            frame[r, :] = uint8(rows[r, FORWARD])
-            continue
-        level = int64(rows[r, LEVEL])
-        scale = FIXED / (1 << level)
-        forward, lateral = rows[r, FORWARD] / texel, rows[r, LATERAL] / texel
-        left = lateral * (0.5 * WIDTH - 0.5)
-        u = math.floor((camera_x + forward * cos - left * sin) * scale)
-        v = math.floor((camera_y + forward * sin + left * cos) * scale)
-        du, dv = math.floor(lateral * sin * scale), math.floor(-lateral * cos * scale)
-        draw_row(frame[r], texels, levels[level], int64(u), int64(v), int64(du), int64(dv))
+        scale = row_tables[table, r, SCALE]
+        forward, lateral = row_tables[table, r, FORWARD], row_tables[table, r, LATERAL]
+        if scale == 0.0:
+            sky = uint8(forward)
+            for k in range(start, start + WIDTH):
+                pixels[k] = sky
+        else:
+            left = lateral * (0.5 * WIDTH - 0.5)
+            u = int64(math.floor(camera_x * scale + forward * cos - left * sin))
+            v = int64(math.floor(camera_y * scale + forward * sin + left * cos))
+            du, dv = int64(math.floor(lateral * sin)), int64(math.floor(-lateral * cos))
+            level = int64(row_tables[table, r, LEVEL])
+            draw_row(pixels, start, texels, levels, level, u, v, du, dv)
+        start += WIDTH
 
 
 @njit
@@ -131,26 +136,27 @@ def degrade(frame, car, lookup, key):
 
 @njit(
     void(
-        int64, int64, boolean[::1], CARS, float64[:, :, ::1], uint8[::1], int64[:, ::1], float64, float64, float64,
+        int64, int64, boolean[::1], CARS, float64[:, :, ::1], uint8[::1], int64[:, ::1], float64, float64,
         boolean, uint8[:, ::1], uint64, uint8[:, :, ::1],
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def render_cars(
-    first, last, mask, cars, row_tables, texels, levels, origin_x, origin_y, texel, randomized, lookups, seed, frames
+    first, last, mask, cars, row_tables, texels, levels, origin_x, origin_y, randomized, lookups, seed, frames
 ):
     """Draw the frames of the masked ones of cars first..last-1. A dropped frame leaves the one before in place."""
+    pixels = frames.reshape(frames.size)
     for i in range(first, last):
         if not mask[i]:
             continue
         car = cars[i]
-        rows = row_tables[i if randomized else 0]
+        start = i * HEIGHT * WIDTH
         if not randomized:
-            draw_frame(frames[i], car, rows, texels, levels, origin_x, origin_y, texel)
+            draw_frame(pixels, start, car, row_tables, 0, texels, levels, origin_x, origin_y)
             continue
         key = frame_key(seed, i, car)
         if car.steps > 0 and float64(key >> uint64(11)) * 2.0**-53 < car.drop:
             continue
-        draw_frame(frames[i], car, rows, texels, levels, origin_x, origin_y, texel)
+        draw_frame(pixels, start, car, row_tables, i, texels, levels, origin_x, origin_y)
         degrade(frames[i], car, lookups[i], key)

@@ -18,13 +18,14 @@ TEXEL = 0.005  # m, doubled until the picture is small enough
 MAX_TEXELS = 1 << 24
 LEVELS = 7
 SUPERSAMPLING = 2
+CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Texture:
     """A picture and its halvings: a texel covers 2x2 of the level before.
 
-    texels: uint8, all levels one after the other. levels (LEVELS, 4) int64: offset, log2 of a row's length, width and
+    texels: uint8, all levels one after the other. levels (LEVELS, 4) int64: offset, stride of a row, width and
     height that are drawn. origin: (x, y) of the first texel's corner.
     """
 
@@ -48,8 +49,8 @@ class Texture:
     @cached_property
     def picture(self) -> np.ndarray:
         """Level 0 as (height, width) uint8, first row at the lowest y."""
-        offset, shift, width, height = self.levels[0]
-        return self.texels[offset : offset + (height << shift)].reshape(height, 1 << shift)[:, :width]
+        offset, stride, width, height = self.levels[0]
+        return self.texels[offset : offset + height * stride].reshape(height, stride)[:, :width]
 
 
 def draw_ground(track: Track, origin: tuple[float, float], texel: float, size: tuple[int, int]) -> np.ndarray:
@@ -91,19 +92,20 @@ def dashes(center: np.ndarray, closed: bool) -> list[np.ndarray]:
 
 
 def _halve(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All levels of a picture whose sides are multiples of 2**(LEVELS - 1), rows padded to a power of two."""
+    """All levels of a picture whose sides are multiples of 2**(LEVELS - 1).
+
+    A row's stride is an odd number of cache lines: with a power of two the texels above each other, which a frame walks
+    over, would push one another out of the cache.
+    """
     parts, levels, offset = [], [], 0
     for _ in range(LEVELS):
         height, width = picture.shape
-        shift = (width - 1).bit_length()
-        padded = np.full((height, 1 << shift), GRASS, np.uint8)
+        stride = CACHE_LINE * (-(-width // CACHE_LINE) | 1)
+        padded = np.full((height, stride), GRASS, np.uint8)
         padded[:, :width] = picture
         parts.append(padded.ravel())
-        levels.append((offset, shift, width, height))
+        levels.append((offset, stride, width, height))
         offset += padded.size
-        blocks = (
-            picture.reshape(height // 2, 2, width // 2, 2).astype(np.uint16) if height % 2 == width % 2 == 0 else None
-        )
-        if blocks is not None:
-            picture = ((blocks.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
+        blocks = picture[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2)
+        picture = ((blocks.sum(axis=(1, 3), dtype=np.uint16) + 2) >> 2).astype(np.uint8)
     return np.concatenate(parts), np.array(levels, dtype=np.int64)
