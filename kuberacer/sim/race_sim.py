@@ -117,6 +117,12 @@ class RaceSim:
             self._stand(car, fraction * self.track.length, 0.0)
         self._settle(mask, restart=True)
 
+    def restart(self, seed: int) -> None:
+        """Start all over from a seed, with every car's first episode, as a new RaceSim after its first `reset`."""
+        self.seed = seed
+        self._cars["episode"] = -1
+        self.reset()
+
     def place(self, x: np.ndarray, y: np.ndarray, heading: np.ndarray, cars: np.ndarray | None = None) -> None:
         """Stand all or the masked cars so that `values` say x, y, heading (degrees); arrays (cars,).
 
