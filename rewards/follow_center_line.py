@@ -2,8 +2,8 @@
 
 Every step pays for the metres that the car asks to drive, less the further it is from the centre line. Paying by speed
 makes a lap worth the same however long it takes, so that neither standing nor creeping pays; the square leaves the car
-room around the line and takes the pay away towards the border. A finished lap ends the episode, and with it the pay: the
-bonus makes up for that, or a careful driver would learn to stop short of the line.
+room around the line and takes the pay away towards the border. A finished lap ends the episode, and with it the pay:
+the bonus makes up for that, or a careful driver would learn to stop short of the line.
 """
 
 LAP_BONUS = 10.0
