@@ -7,7 +7,8 @@ import numpy as np
 
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.frame_stack import FrameStack
-from kuberacer.sim.race_sim import RaceSim, SimConfig
+from kuberacer.sim.episode import SimConfig
+from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 
 Policy = Callable[[np.ndarray], np.ndarray]  # observations (cars, height, width, depth) uint8 -> actions

@@ -11,7 +11,7 @@ from kuberacer.formats.write import write_atomically
 from kuberacer.report import history
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.rollout.trainer import Iteration, Progress
-from kuberacer.sim.race_sim import EpisodeStatus
+from kuberacer.sim.episode import STATUS_NAMES
 
 HISTORY, METRICS, PROGRESS = "history.jsonl", "TrainingMetrics.json", "progress.json"
 
@@ -116,7 +116,7 @@ def trace_rows(trace: TraceRecorder, track_length: float):
             closest_waypoint=int(row["closest_waypoint"]),
             track_len=track_length,
             tstamp=float(row["sim_time"]),
-            episode_status=EpisodeStatus(int(row["status"])).name,
+            episode_status=STATUS_NAMES[row["status"]],
             pause_duration=0.0,
             obstacle_crash_counter=0,
             wall_clock=float(row["wall_clock"]),

@@ -105,7 +105,7 @@ def report(options: argparse.Namespace, track: Track, card: dict[str, Any]) -> h
             (seconds(results["training_s"]), "training"),
         ],
         figures=[
-            ("Learning", "Training episodes explore, the lap after an iteration does not.", plots.learning_curves(rows)),
+            ("Learning", "Training episodes explore, the lap after each does not.", plots.learning_curves(rows)),
             ("Path", "The best trial of the evaluation.", plots.path_on_track(track, trace)),
             ("Speed and steering", "Along the best trial.", plots.speed_along_lap(trace)),
             ("Learner", "What the learner reports of each iteration.", plots.losses(rows)),
@@ -165,7 +165,7 @@ def upload(options: argparse.Namespace) -> None:
     for name, path in places.items():
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
             below = f"/{file.relative_to(path).as_posix()}" if path.is_dir() else ""
-            store.put_file(file, f"{options.run}/{name}{below}")
+            store.put_file(f"{options.run}/{name}{below}", file)
 
 
 def write(path: Path, text: str) -> None:

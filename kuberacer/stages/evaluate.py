@@ -1,0 +1,94 @@
+"""Evaluate: the frozen graph drives trials of one lap each, without exploration, with penalties and resets."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from kuberacer.coach.frozen_policy import FrozenPolicy
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.errors import run_main
+from kuberacer.formats.evaluation_metrics import write_evaluation
+from kuberacer.formats.simtrace import write_trace
+from kuberacer.report.video import FRAMES_PER_SECOND, LapVideo
+from kuberacer.reward.process import RewardProcess
+from kuberacer.rollout.evaluation import Evaluation, Rules, Trial, metrics
+from kuberacer.sim.picture import CarPose
+from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.track import Track
+from kuberacer.stages.arguments import stage_parser
+from kuberacer.stages.executor_output import write_metrics
+
+
+def main() -> None:
+    options = arguments()
+    track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
+    metadata = ModelMetadata.parse((options.model / "model_metadata.json").read_text(encoding="utf-8"))
+    rules = Rules(options.trials, options.off_track_penalty, options.collision_penalty, options.resets)
+    policy = FrozenPolicy(options.model / "model.pb", metadata)
+    evaluation = Evaluation(policy.best_actions, track, metadata, policy.stack_size, rules, options.seed)
+    source = options.reward_file.read_text(encoding="utf-8")
+    with RewardProcess(source, track, rules.trials) as reward, LapVideo(options.video, track) as video:
+        trials = evaluation.run(reward, Camera(video, rules.trials))
+    write_evaluation(options.evaluation_metrics, metrics(trials))
+    rows = [row for trial in trials for row in trial.rows]
+    write_trace(options.simtrace / "0-iteration.csv", rows)
+    laps = [trial.seconds for trial in trials if trial.completed]
+    if options.executor_output:
+        figures = {"laps_completed": len(laps), "trials": len(trials), **({"best_lap_s": min(laps)} if laps else {})}
+        write_metrics(options.executor_output, "metrics", figures)
+    for trial in trials:
+        print(describe(trial), flush=True)
+    print(f"progress: {len(laps)} of {len(trials)} laps" + (f", best {min(laps):.2f} s" if laps else ""), flush=True)
+
+
+class Camera:
+    """Films the first trial: what its camera saw, and where it was."""
+
+    def __init__(self, video: LapVideo, trials: int):
+        self.video, self.trials = video, trials
+        self.path: list[tuple[float, float]] = []
+
+    def __call__(self, sim: RaceSim, trial: Trial) -> None:
+        row = trial.rows[-1]
+        self.path.append((row.x, row.y))
+        text = (
+            f"trial {trial.number} of {self.trials}   {row.tstamp:6.2f} s   {row.progress:5.1f} %   "
+            f"{row.throttle:.1f} m/s   {row.steer:+.0f}°   resets {trial.resets}"
+        )
+        picture = self.video.compose(sim.frames[0], CarPose(row.x, row.y, row.yaw), np.array(self.path), text)
+        # The end stays for a second, to be read.
+        for _ in range(FRAMES_PER_SECOND if row.done else 1):
+            self.video.encode(picture)
+
+
+def describe(trial: Trial) -> str:
+    outcome = "lap completed" if trial.completed else f"{trial.progress:.0f} % of the lap, {trial.status}"
+    return f"trial {trial.number}: {outcome} in {trial.seconds:.3f} s, {trial.resets} resets"
+
+
+def arguments() -> argparse.Namespace:
+    parser = stage_parser(
+        "evaluate",
+        __doc__ or "",
+        "python -m kuberacer.stages.evaluate --model out/latest/model_frozen --track-file track.npy --track-name oval "
+        "--reward-file rewards/follow_center_line.py --evaluation-metrics metrics.json --simtrace traces --video v.mp4",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="folder with model.pb and model_metadata.json")
+    parser.add_argument("--reward-file", type=Path, required=True, help="for the trace's reward column")
+    parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
+    parser.add_argument("--track-name", required=True)
+    parser.add_argument("--trials", type=int, default=3, help="laps to try (%(default)s)")
+    parser.add_argument("--off-track-penalty", type=float, default=5.0, help="seconds (%(default)s)")
+    parser.add_argument("--collision-penalty", type=float, default=5.0, help="seconds (%(default)s)")
+    parser.add_argument("--resets", type=int, default=10, help="of a trial at most (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--evaluation-metrics", type=Path, required=True, metavar="OUTPUT")
+    parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder")
+    parser.add_argument("--video", type=Path, required=True, metavar="OUTPUT", help=".mp4")
+    parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_main(main)

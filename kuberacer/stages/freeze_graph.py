@@ -1,0 +1,106 @@
+"""Freeze a checkpoint's policy to model.pb with the car's node names, and check it in three runtimes."""
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kuberacer.coach import frozen_checks
+from kuberacer.coach.freeze import CAR_OUTPUT, freeze_checkpoint, input_name
+from kuberacer.coach.frozen_policy import FrozenPolicy
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.errors import UserError, run_main
+from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.track import load_track
+from kuberacer.stages.arguments import stage_parser
+
+METADATA = "model_metadata.json"
+CHECK_TRACK = "oval"  # any: the frames only have to look like what the camera sees
+CHECK_FRAMES = 32
+TOLERANCE = 1e-4  # of probabilities, actions, or values relative to the largest
+
+
+def main() -> None:
+    options = arguments()
+    metadata = read_metadata(options.checkpoint)
+    options.model.mkdir(parents=True, exist_ok=True)
+    model = options.model / "model.pb"
+    freeze_checkpoint(options.checkpoint, model, metadata)
+    shutil.copy(options.checkpoint / METADATA, options.model / METADATA)
+    print(f"frozen: {model.stat().st_size / 1e6:.1f} MB, output {CAR_OUTPUT[metadata.algorithm]}", flush=True)
+    checks = check(options.checkpoint, model, metadata)
+    options.checks.parent.mkdir(parents=True, exist_ok=True)
+    options.checks.write_text(json.dumps(checks, indent=2) + "\n")
+    for name, difference in checks["max_difference"].items():
+        print(f"{name}: largest difference from the trained policy {difference:.1e}", flush=True)
+    judge(checks)
+
+
+def arguments() -> argparse.Namespace:
+    parser = stage_parser(
+        "freeze_graph",
+        __doc__ or "",
+        "python -m kuberacer.stages.freeze_graph --checkpoint checkpoint/ --model model/ --checks checks.json",
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder with a checkpoint and its metadata")
+    parser.add_argument("--model", type=Path, required=True, help="folder to write: model.pb, model_metadata.json")
+    parser.add_argument("--checks", type=Path, required=True, help="file to write: what the runtimes made of it (JSON)")
+    return parser.parse_args()
+
+
+def read_metadata(checkpoint: Path) -> ModelMetadata:
+    try:
+        return ModelMetadata.parse((checkpoint / METADATA).read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(
+            f"{checkpoint}: {METADATA} is missing", "give the folder that the train stage has written"
+        ) from None
+
+
+def check(checkpoint: Path, model: Path, metadata: ModelMetadata) -> dict[str, Any]:
+    """Compare every runtime's outputs with the trained policy's, on camera frames around a lap."""
+    policy = FrozenPolicy(model, metadata)
+    stack_size = policy.stack_size
+    policy.close()
+    frames = camera_frames(stack_size)
+    wanted = frozen_checks.checkpoint_outputs(checkpoint, metadata, frames)
+    scale = max(1.0, float(np.abs(wanted).max()))
+    found = {}
+    for name, outputs in frozen_checks.RUNTIMES.items():
+        given = outputs(model, metadata, frames)
+        found[name] = float(np.abs(given - wanted).max()) / scale if given.shape == wanted.shape else float("inf")
+    return {
+        "input": input_name(metadata),
+        "output": CAR_OUTPUT[metadata.algorithm],
+        "input_shape": [1, *frames.shape[1:]],
+        "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "frames": len(frames),
+        "tolerance": TOLERANCE,
+        "max_difference": found,
+    }
+
+
+def camera_frames(stack_size: int) -> np.ndarray:
+    """(CHECK_FRAMES, 120, 160, stack) uint8 from cars spread over a lap."""
+    sim = RaceSim(load_track(CHECK_TRACK), CHECK_FRAMES)
+    sim.reset()
+    sim.render()
+    return np.repeat(sim.frames[..., None], stack_size, axis=-1)
+
+
+def judge(checks: dict[str, Any]) -> None:
+    """Raises UserError when a runtime's outputs are too far off."""
+    for name, difference in checks["max_difference"].items():
+        if not difference <= checks["tolerance"]:
+            raise UserError(
+                f"{name} differs from the trained policy by {difference:.1e}, the tolerance is {checks['tolerance']:g}",
+                "the model must not drive a car: report it with the checkpoint and the checks file",
+            )
+
+
+if __name__ == "__main__":
+    run_main(main)
