@@ -1,10 +1,24 @@
 """Compiles pipelines and components into KFP's pipeline spec, as YAML that can be uploaded in the Kubeflow UI."""
 
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from google.protobuf import json_format
-from kfp.dsl.base_component import BaseComponent
+
+from kuberacer.errors import UserError
+from kuberacer.run.files import must_exist
+
+if TYPE_CHECKING:
+    from kfp.dsl.base_component import BaseComponent
+
+_SOURCES = ("pipelines/**/*.py", "components/**/*.py", "rewards/*.py", "kuberacer/__init__.py", "kuberacer/run/*.py")
+_ROOT = Path(__file__).parents[2]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -23,6 +37,8 @@ def compile_to_text(component: BaseComponent) -> str:
 
     kfp's own writer puts the defaults of parameters into a comment at the top and breaks on a default of several lines.
     """
+    from google.protobuf import json_format
+
     documents = [json_format.MessageToDict(component.pipeline_spec)]
     platforms = json_format.MessageToDict(component.platform_spec)
     if platforms:
@@ -30,6 +46,51 @@ def compile_to_text(component: BaseComponent) -> str:
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
 
 
-def compile_to_file(component: BaseComponent, path: Path) -> None:
+def component_texts() -> dict[Path, str]:
+    """What components/<stage>/component.yaml must hold, by path."""
+    from components.stages import COMPONENTS
+
+    folder = _ROOT / "components"
+    return {folder / name / "component.yaml": compile_to_text(component) for name, component in COMPONENTS.items()}
+
+
+def compile_file(path: Path) -> str:
+    """The pipeline spec of the one pipeline that a Python file defines. UserError when it defines none or several."""
+    from kfp.dsl.graph_component import GraphComponent
+
+    must_exist(path, "pipeline")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is not a Python file", "give a .py file with a function under @dsl.pipeline")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [value for value in vars(module).values() if isinstance(value, GraphComponent)]
+    if len(found) != 1:
+        raise UserError(f"{path} defines {len(found)} pipelines", "put one function under @dsl.pipeline into the file")
+    return compile_to_text(found[0])
+
+
+def race_text(cache: Path) -> str:
+    """The compiled race pipeline. Importing kfp takes seconds: what it compiled is kept in `cache`, by its sources."""
+    digest = hashlib.sha256(version("kfp").encode())
+    for name in ("KUBERACER_IMAGES", "KUBERACER_IMAGE_RACE"):
+        digest.update(f"{name}={os.environ.get(name)}".encode())
+    for pattern in _SOURCES:
+        for path in sorted(_ROOT.glob(pattern)):
+            digest.update(path.read_bytes() + b"\0")
+    place = cache / f"race-{digest.hexdigest()[:16]}.kfp.yaml"
+    if place.exists():
+        return place.read_text(encoding="utf-8")
+    from pipelines.race import race
+
+    text = compile_to_text(race)
+    write_text(place, text)
+    return text
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that nobody sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(compile_to_text(component), encoding="utf-8")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -39,27 +39,40 @@ async def run_process(
 
     When this coroutine is cancelled, the process and all that it started are ended before it returns.
     """
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        cwd=folder,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=die_with_parent,
+    # A pipe of our own: with asyncio's, wait() waits for the end of all who hold it, not of the process.
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(read_end, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
-    assert process.stdout is not None
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            cwd=folder,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    except BaseException:
+        transport.close()
+        raise
+    finally:
+        os.close(write_end)
     tail: deque[str] = deque(maxlen=40)
-    reading = asyncio.create_task(_copy_output(process.stdout, log, tail, on_line))
+    reading = asyncio.create_task(_copy_output(reader, log, tail, on_line))
     try:
         status = await process.wait()
     except asyncio.CancelledError:
         await _end(process)
         raise
     finally:
-        _signal_group(process.pid, signal.SIGKILL)  # whatever it left behind would hold the pipe open
+        _signal_group(process.pid, signal.SIGKILL)  # whatever it left behind holds the pipe open
         await reading
+        transport.close()
     return Ended(status, tuple(tail))
 
 

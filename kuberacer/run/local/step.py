@@ -91,7 +91,7 @@ class Step:
         path: str,
         key: str,
     ) -> Outputs:
-        log = self.logs / f"{path}.log"
+        log = self.logs / f"{path.replace('-', '_')}.log"
         scratch = self.cache.scratch()
         try:
             line = CommandLine(component, line.inputs, Places(scratch), line.run)
@@ -131,20 +131,20 @@ class Step:
 
 def _failure(path: str, ended: Ended, log: Path) -> TaskFailed:
     """The step's own `error:` and `remedy:` lines when it printed them, else what is known of its end."""
+    name = log.stem
     said = {}
     for text in ended.tail:
         word, colon, rest = text.partition(": ")
         if colon and word in ("error", "remedy"):
             said[word] = rest.strip()
     if ended.status < 0:
-        name = signal.Signals(-ended.status).name
-        hint = " (the kernel does that when memory runs out)" if name == "SIGKILL" else ""
-        cause, remedy = f"{path} was killed by {name}{hint}", f"see {log}, and resume the run"
-        return TaskFailed(path, cause, remedy)
+        number = signal.Signals(-ended.status)
+        hint = " (the kernel does that when memory runs out)" if number is signal.SIGKILL else ""
+        return TaskFailed(path, f"{name} was killed by {number.name}{hint}", f"see {log}, and resume the run")
     if any(_FULL.search(text) for text in ended.tail):
-        return TaskFailed(path, f"{path}: no space left on the disk", "free some space, and resume the run")
+        return TaskFailed(path, f"{name}: no space left on the disk", "free some space, and resume the run")
     last = next((text.strip() for text in reversed(ended.tail) if text.strip()), "")
-    cause = said.get("error", f"{path} ended with status {ended.status}: {last}".rstrip(": "))
+    cause = said.get("error", f"{name} ended with status {ended.status}: {last}".rstrip(": "))
     return TaskFailed(path, cause, said.get("remedy", f"see {log}"))
 
 

@@ -3,14 +3,14 @@
 import json
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import Any
 
 from kuberacer.errors import UserError
 
 
-class RunField(StrEnum):
-    """What a text can say about the run; the values are the names that the spec uses."""
+class RunField(Enum):
+    """What a text can say about the run; the values are the names that the spec uses. No texts: texts hold them."""
 
     JOB_NAME = "pipeline_job_name"
     JOB_RESOURCE_NAME = "pipeline_job_resource_name"
@@ -88,6 +88,7 @@ class IfPresent:
 
 Element = Text | Concat | IfPresent
 
+_RUN_FIELDS = {field.value: field for field in RunField}
 _PLACEHOLDER = re.compile(r"\{\{\$(.*?)\}\}", re.DOTALL)
 _PARAMETER = re.compile(r"\.inputs\.parameters\['([^']+)'\]")
 _OUTPUT_FILE = re.compile(r"\.outputs\.parameters\['([^']+)'\]\.output_file")
@@ -113,8 +114,8 @@ def _parse_placeholder(body: str, where: str) -> Placeholder:
         return ExecutorInput()
     if body in (".outputs.output_file", ".outputMetadataUri"):
         return ExecutorOutputFile()
-    if body[1:] in set(RunField):
-        return RunField(body[1:])
+    if body[1:] in _RUN_FIELDS:
+        return _RUN_FIELDS[body[1:]]
     if match := _PARAMETER.fullmatch(body):
         return InputParameter(match[1])
     if match := _OUTPUT_FILE.fullmatch(body):

@@ -1,0 +1,17 @@
+"""The race pipeline's components by the names of their folders."""
+
+from components.build_sim_image.component import build_sim_image
+from components.evaluate.component import evaluate
+from components.freeze_graph.component import freeze_graph
+from components.publish.component import publish
+from components.train.component import train
+from components.validate_reward.component import validate_reward
+
+COMPONENTS = {
+    "validate_reward": validate_reward,
+    "build_sim_image": build_sim_image,
+    "train": train,
+    "freeze_graph": freeze_graph,
+    "evaluate": evaluate,
+    "publish": publish,
+}

@@ -1,0 +1,103 @@
+"""Stage 3: train a policy, with a checkpoint in the object store at every iteration."""
+
+from typing import Optional
+
+from kfp import dsl
+
+from components.images import RACE
+
+
+@dsl.container_component
+def train(
+    reward_file: dsl.Input[dsl.Artifact],
+    track_file: dsl.Input[dsl.Dataset],
+    track_name: str,
+    environment: dsl.Input[dsl.Artifact],
+    checkpoint: dsl.Output[dsl.Model],
+    training_metrics: dsl.Output[dsl.Artifact],
+    history: dsl.Output[dsl.Dataset],
+    simtrace: dsl.Output[dsl.Dataset],
+    summary: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    algorithm: str = "clipped_ppo",
+    hyperparameters: str = "",
+    metadata: str = "",
+    preset: str = "",
+    minutes: float = 2.0,
+    steps: int = 0,
+    cars: int = 32,
+    workers: int = 0,
+    seed: int = 0,
+    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    job: str = "",
+):
+    """Trains with rl_coach on many cars at once, and goes on from the run's last checkpoint when there is one.
+
+    Args:
+        reward_file: The reward function's source.
+        track_file: The track's route.
+        track_name: The track's name.
+        environment: What build_sim_image built.
+        checkpoint: The best checkpoint (TensorFlow's files, model_metadata.json, hyperparameters.json, graph).
+        training_metrics: DeepRacer's TrainingMetrics.json.
+        history: One JSON line an iteration.
+        simtrace: DeepRacer's sim traces of training, one CSV file an iteration.
+        summary: What came of it, as JSON (first_lap_s, steps, iterations, seconds, best).
+        metrics: The same figures for the pipeline's page.
+        algorithm: clipped_ppo, sac or dqn.
+        hyperparameters: hyperparameters.json as DeepRacer has it. Default: KubeRacer's.
+        metadata: model_metadata.json as DeepRacer has it. Default: KubeRacer's.
+        preset: Python source of an rl_coach preset. Default: none.
+        minutes: How long to train. 0: no limit.
+        steps: After how many environment steps to stop. 0: no limit.
+        cars: Cars that drive at once.
+        workers: Rollout workers beside the trainer.
+        seed: Seed of everything that is drawn.
+        run: Name of the run, below which checkpoints lie in the store. Default: `job`.
+        job: What the pipeline's engine calls this run.
+    """
+    return dsl.ContainerSpec(
+        image=RACE,
+        command=["python", "-m", "kuberacer.stages.train"],
+        args=[
+            "--reward-file",
+            reward_file.path,
+            "--track-file",
+            track_file.path,
+            "--track-name",
+            track_name,
+            "--environment",
+            environment.path,
+            "--algorithm",
+            algorithm,
+            "--hyperparameters",
+            hyperparameters,
+            "--metadata",
+            metadata,
+            "--preset",
+            preset,
+            "--minutes",
+            minutes,
+            "--steps",
+            steps,
+            "--cars",
+            cars,
+            "--workers",
+            workers,
+            "--seed",
+            seed,
+            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--checkpoint",
+            checkpoint.path,
+            "--training-metrics",
+            training_metrics.path,
+            "--history",
+            history.path,
+            "--simtrace",
+            simtrace.path,
+            "--summary",
+            summary.path,
+            "--executor-output",
+            dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER,
+        ],
+    )

@@ -1,0 +1,178 @@
+"""The command `kuberacer`."""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from kuberacer.errors import UserError
+from kuberacer.run.files import must_exist, read_user_file
+from kuberacer.run.interrupts import Interrupted, Stopped, raised_on_signals
+
+app = typer.Typer(
+    name="kuberacer",
+    help="From a reward function to a car that drives itself.",
+    epilog="Example: kuberacer run --track kidney --reward rewards/follow_center_line.py --minutes 2",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+Reward = Annotated[str | None, typer.Option(help="Reward function: a Python file, or the s3:// address of one.")]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        help="Track: a name (see `kuberacer tracks`), a DeepRacer route file (.npy), its folder or s3:// address."
+    ),
+]
+Requirements = Annotated[
+    Path | None, typer.Option(help="File of pip requirement lines for what the reward function imports.")
+]
+AllowedImports = Annotated[
+    str | None, typer.Option(help="More modules that the reward function may import, separated by commas.")
+]
+Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
+
+
+@app.command(epilog="Example: kuberacer run --track kidney --algorithm clipped_ppo --minutes 2 --seed 1")
+def run(
+    track: Track = None,
+    reward: Reward = None,
+    algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
+    hyperparameters: Annotated[Path | None, typer.Option(help="DeepRacer's hyperparameters.json.")] = None,
+    metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
+    preset: Annotated[Path | None, typer.Option(help="Python file of an rl_coach preset.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="How long to train. 0: until --steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Stop training after so many steps. 0: no limit.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
+    cars: Annotated[int | None, typer.Option(min=1, help="Cars that drive at once.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Rollout workers beside the trainer.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Laps of the evaluation.")] = None,
+    off_track_penalty: Annotated[
+        float | None, typer.Option(min=0, help="Seconds for each time off the track in the evaluation.")
+    ] = None,
+    collision_penalty: Annotated[
+        float | None, typer.Option(min=0, help="Seconds for each collision in the evaluation.")
+    ] = None,
+    resets: Annotated[
+        int | None, typer.Option(min=0, help="How often the car may be put back in one lap of the evaluation.")
+    ] = None,
+    requirements: Requirements = None,
+    allowed_imports: AllowedImports = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with an earlier run: its name, or `latest`.")
+    ] = None,
+    out: Out = Path("out"),
+) -> None:
+    """Train, evaluate and publish a model. What a run makes is in OUT/<run>; OUT/latest points to the newest."""
+    from kuberacer.run.race import run_race
+
+    given = _given(track, reward, requirements, allowed_imports) | {
+        "algorithm": algorithm,
+        "hyperparameters": _text(hyperparameters, "hyperparameters"),
+        "metadata": _text(metadata, "metadata"),
+        "preset": _text(preset, "preset"),
+        "minutes": minutes,
+        "steps": steps,
+        "seed": seed,
+        "cars": cars,
+        "workers": workers,
+        "trials": trials,
+        "off_track_penalty": off_track_penalty,
+        "collision_penalty": collision_penalty,
+        "resets": resets,
+    }
+    if resume == "latest" and (out / "latest").exists():
+        resume = (out / "latest").resolve().name
+    run_race(out, {name: value for name, value in given.items() if value is not None}, resume)
+
+
+@app.command(epilog="Example: kuberacer validate --reward my_reward.py --track kidney")
+def validate(
+    reward: Reward = None,
+    track: Track = None,
+    requirements: Requirements = None,
+    allowed_imports: AllowedImports = None,
+    out: Out = Path("out"),
+) -> None:
+    """Check a reward function over a track and draw it; the exit status says whether it is valid."""
+    from kuberacer.run.race import validate as check
+
+    given = _given(track, reward, requirements, allowed_imports)
+    print("\n".join(check(out, {name: value for name, value in given.items() if value is not None})))
+
+
+@app.command(epilog="Example: kuberacer tracks")
+def tracks(out: Out = Path("out")) -> None:
+    """List the tracks that come with KubeRacer, with length, width and a picture of each."""
+    from kuberacer.run.tracks import list_tracks
+
+    print("\n".join(list_tracks(out)))
+
+
+@app.command(name="compile", epilog="Example: kuberacer compile --output build/race.kfp.yaml")
+def compile_(
+    pipeline: Annotated[Path | None, typer.Argument(help="Python file with a KFP pipeline. Default: race.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write. Default: build/<pipeline>.kfp.yaml.")] = None,
+) -> None:
+    """Compile a pipeline into KFP's pipeline spec, for upload in the Kubeflow UI."""
+    from kuberacer.run.compile import compile_file, write_text
+    from kuberacer.run.spec import read_pipeline
+
+    source = pipeline or Path(__file__).parents[2] / "pipelines" / "race.py"
+    target = output or Path("build") / f"{source.stem}.kfp.yaml"
+    text = compile_file(source)
+    read_pipeline(text, str(source))
+    write_text(target, text)
+    print(target)
+
+
+def _given(
+    track: str | None, reward: str | None, requirements: Path | None, allowed_imports: str | None
+) -> dict[str, Any]:
+    """The parameters that `run` and `validate` share. Files are read here: stages and clusters get their texts."""
+    if reward is not None and not reward.startswith("s3://"):
+        reward = read_user_file(Path(reward), "reward")
+    if track is not None and track.endswith(".npy") and not track.startswith("s3://"):
+        must_exist(Path(track), "track")
+    if track is not None and Path(track).exists():
+        track = str(Path(track).resolve())
+    return {
+        "track": track,
+        "reward": reward,
+        "requirements": _text(requirements, "requirements"),
+        "allowed_imports": allowed_imports,
+    }
+
+
+def _text(path: Path | None, what: str) -> str | None:
+    return None if path is None else read_user_file(path, what)
+
+
+def main() -> None:
+    """Entry point: every fault ends as two lines, its cause and its remedy, and a status other than 0."""
+    try:
+        with raised_on_signals():
+            app()
+    except Interrupted as error:
+        _end(Stopped(error.number, "run the command again"))
+    except UserError as error:
+        _end(error)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _end(UserError("no space left on the disk", "free some space, and run again: finished work is kept"))
+        _end(UserError(str(error), "see that the file or folder is there and may be written"))
+
+
+def _end(error: UserError) -> NoReturn:
+    sys.stdout.flush()
+    print(error, file=sys.stderr, flush=True)
+    sys.exit(error.exit_status if isinstance(error, Stopped) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""One run of the race pipeline on this machine: its folder, its store, its stages, its record."""
+
+import contextlib
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kuberacer.errors import UserError
+from kuberacer.run.compile import race_text
+from kuberacer.run.interrupts import Interrupted, Stopped, run_interruptible
+from kuberacer.run.local import Environments, LocalRunner
+from kuberacer.run.local.cache import TaskCache
+from kuberacer.run.progress import Progress, stage_name
+from kuberacer.run.record import RecordFile, RunRecord, Stage, read_parameters
+from kuberacer.run.results import closing_lines, take_outputs
+from kuberacer.run.spec import Pipeline, read_pipeline
+from kuberacer.run.spec.check import order
+from kuberacer.run.spec.model import Graph
+
+
+def race_pipeline(out: Path) -> Pipeline:
+    return read_pipeline(race_text(out / ".cache" / "compiled"), "pipelines/race.py")
+
+
+def run_race(out: Path, given: Mapping[str, Any], resume: str | None = None) -> RunRecord:
+    """Run the whole pipeline.
+
+    given: the pipeline's parameters as far as the user named them; resume: an earlier run's name, whose parameters hold
+    where none are given. Raises UserError when a stage fails and Stopped when the user ends the run; what is finished
+    is kept in both cases.
+    """
+    pipeline = race_pipeline(out)
+    parameters = {**read_parameters(out / resume), **given} if resume else dict(given)
+    values = {name: parameters.get(name, spec.default) for name, spec in pipeline.root.parameters.items()}
+    folder = out / resume if resume else _new_folder(out, track_name(values["track"]))
+    record = RunRecord(folder.name, track_name(values["track"]), values["algorithm"], int(values["seed"]))
+    record.stages = [Stage(stage_name(name)) for name in order(pipeline.graph)]
+    record.parameters = parameters
+    with _locked(folder):
+        file = RecordFile(folder, record)
+        file.write()
+        _point_latest(out, folder)
+        with _ending_noted(file), Progress(file, lambda *of: take_outputs(record, folder, *of)) as progress:
+            progress.say(f"run {folder.name} in {folder}")
+            _run_stages(out, folder, pipeline, record, progress)
+        print("\n".join(closing_lines(record, folder)), flush=True)
+    return record
+
+
+def _run_stages(out: Path, folder: Path, pipeline: Pipeline, record: RunRecord, progress: Progress) -> None:
+    from kuberacer.run.store import object_store  # not at the top: boto3 is slow to import, and `validate` needs none
+
+    with object_store(folder / ".store") as store:
+        arguments = {**record.parameters, "run": record.run}
+        if "track" in arguments:
+            arguments["track"] = store.address_of_track(arguments["track"])
+        runner = LocalRunner(
+            pipeline=pipeline,
+            environments=Environments(),
+            cache=TaskCache(out / ".cache" / "tasks"),
+            logs=_made(folder / "logs"),
+            run_name=record.run,
+            observer=progress,
+            extra_environment=store.environment,
+            also=store.identity,
+        )
+        run_interruptible(runner.run(arguments))
+
+
+def validate(out: Path, given: Mapping[str, Any]) -> list[str]:
+    """Run the first stage alone, without a store, and say what it made. Raises UserError on a bad reward."""
+    pipeline = race_pipeline(out)
+    task = replace(pipeline.graph.tasks["validate-reward"], cache=False)
+    pipeline = replace(pipeline, root=replace(pipeline.root, body=Graph({task.name: task}, {})))
+    values = {name: given.get(name, spec.default) for name, spec in pipeline.root.parameters.items()}
+    folder = _made(out / "validate")
+    record = RunRecord(
+        "validate", track_name(values["track"]), values["algorithm"], 0, stages=[Stage("validate_reward")]
+    )
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as scratch,
+        Progress(RecordFile(Path(scratch), record), lambda *of: take_outputs(record, folder, *of)) as progress,
+    ):
+        runner = LocalRunner(
+            pipeline=pipeline,
+            environments=Environments(),
+            cache=TaskCache(Path(scratch)),
+            logs=_made(folder / "logs"),
+            run_name="validate",
+            observer=progress,
+        )
+        run_interruptible(runner.run(given))
+    return [f"the reward function is valid on {record.track}", f"reward over the track: {folder / 'reward_map.png'}"]
+
+
+@contextlib.contextmanager
+def _ending_noted(file: RecordFile) -> Iterator[None]:
+    """Writes into run.json how it ended."""
+    file.record.status = "failed"
+    try:
+        yield
+        file.record.status = "succeeded"
+    except Interrupted as error:
+        file.record.status = "interrupted"
+        raise Stopped(error.number, f"go on with `make run-pipeline RESUME={file.record.run}`") from error
+    finally:
+        with contextlib.suppress(OSError):  # a full disk must not hide what was the matter
+            file.write()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process a run at a time. Raises UserError when the run is going on elsewhere."""
+    with (folder / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"the run {folder.name} is going on", "wait for its end, or end it there") from None
+        yield
+
+
+def _new_folder(out: Path, track: str) -> Path:
+    """A folder of the run's own: <track>-<date>-<time>, numbered when several begin in one second."""
+    name = re.sub(r"[^a-z0-9]+", "-", f"{track}-{time.strftime('%Y%m%d-%H%M%S')}".lower()).strip("-")
+    out.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1000):
+        folder = out / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise UserError(f"{out} holds 1000 runs of {name}", "remove some")
+
+
+def _point_latest(out: Path, folder: Path) -> None:
+    link = out / f".latest-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name)
+    link.replace(out / "latest")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def track_name(track: str) -> str:
+    """A track's name from what was given for it: a name, a file, a folder or an address."""
+    return Path(track.rstrip("/")).name.removesuffix(".npy")

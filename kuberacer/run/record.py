@@ -1,0 +1,65 @@
+"""run.json: what a run was asked for, how far it is, what came of it. Written from the start, whole each time."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kuberacer.errors import UserError
+from kuberacer.run.compile import write_text
+
+
+@dataclass
+class Stage:
+    """status: pending, running, succeeded, failed. wall_s: 0 when an earlier run's outputs were taken (cached)."""
+
+    name: str
+    status: str = "pending"
+    wall_s: float = 0.0
+    cached: bool = False
+
+
+@dataclass
+class RunRecord:
+    run: str
+    track: str
+    algorithm: str
+    seed: int
+    status: str = "running"  # running, succeeded, failed, interrupted
+    stages: list[Stage] = field(default_factory=list)
+    wall_s: float = 0.0
+    first_lap_s: float | None = None  # from training's start to the first completed lap without exploration
+    steps: int | None = None
+    laps_completed: int | None = None
+    trials: int | None = None
+    best_lap_s: float | None = None
+    outputs: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)  # of the pipeline, as they were given
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+class RecordFile:
+    """Keeps run.json up to date."""
+
+    def __init__(self, folder: Path, record: RunRecord):
+        self.path = folder / "run.json"
+        self.record = record
+        self._began = time.monotonic()
+
+    def write(self) -> None:
+        self.record.wall_s = round(time.monotonic() - self._began, 2)
+        write_text(self.path, json.dumps(asdict(self.record), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_parameters(folder: Path) -> dict[str, Any]:
+    """What an earlier run was given. Raises UserError when there is no such run."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return dict(found["parameters"])
+    except (OSError, ValueError, KeyError, TypeError):
+        runs = sorted(path.parent.name for path in folder.parent.glob("*/run.json") if not path.parent.is_symlink())
+        remedy = f"choose one of {', '.join(runs[-8:])}" if runs else "start one with `make run-pipeline`"
+        raise UserError(f"there is no run {folder.name} in {folder.parent}", remedy) from None

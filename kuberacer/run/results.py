@@ -1,0 +1,61 @@
+"""What a run leaves in its folder, and the figures that its last lines and run.json say."""
+
+import json
+import shutil
+from pathlib import Path
+
+from kuberacer.formats.evaluation_metrics import read_evaluation
+from kuberacer.run.local.artifacts import Artifact
+from kuberacer.run.local.cache import Outputs
+from kuberacer.run.record import RunRecord
+
+# (stage, output): (name in run.json's outputs, file or folder of the run)
+_FILES = {
+    ("validate_reward", "reward_map_png"): ("reward_map", "reward_map.png"),
+    ("train", "training_metrics"): ("training_metrics", "TrainingMetrics.json"),
+    ("evaluate", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
+    ("evaluate", "video"): ("video", "video.mp4"),
+    ("evaluate", "simtrace"): ("simtrace", "simtrace"),
+    ("publish", "archive"): ("model", "model.tar.gz"),
+    ("publish", "model_folder"): ("model_folder", "model"),
+    ("publish", "report"): ("report", "report.html"),
+    ("publish", "model_card"): ("model_card", "model_card.md"),
+    ("publish", "model_card_json"): ("model_card_json", "model_card.json"),
+}
+
+
+def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) -> None:
+    """Copy a finished stage's outputs into the run's folder and note its figures."""
+    for name, output in outputs.items():
+        if (stage, name) in _FILES and isinstance(output, Artifact):
+            key, place = _FILES[stage, name]
+            _copy(Path(output.uri), folder / place)
+            record.outputs[key] = str((folder / place).resolve())
+    if stage == "train":
+        summary = json.loads(Path(outputs["summary"].uri).read_text(encoding="utf-8"))
+        record.first_lap_s, record.steps = summary["first_lap_s"], summary["steps"]
+    if stage == "evaluate":
+        trials = read_evaluation(Path(outputs["evaluation_metrics"].uri))
+        laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]
+        record.trials, record.laps_completed, record.best_lap_s = len(trials), len(laps), min(laps, default=None)
+
+
+def _copy(source: Path, place: Path) -> None:
+    """Copies, not links: who edits a run's files must not edit what other runs are given from the cache."""
+    if place.is_dir():
+        shutil.rmtree(place)
+    if source.is_dir():
+        shutil.copytree(source, place)
+        return
+    part = place.with_name(f".{place.name}.part")
+    shutil.copyfile(source, part)
+    part.replace(place)
+
+
+def closing_lines(record: RunRecord, folder: Path) -> list[str]:
+    """The last lines that a person reads."""
+    laps = f"laps completed: {record.laps_completed} of {record.trials}"
+    if record.best_lap_s is not None:
+        laps += f", best lap {record.best_lap_s:.2f} s"
+    places = {"model": "model.tar.gz", "report": "report.html", "video": "video.mp4"}
+    return [laps, *(f"{name + ':':<8}{folder / file}" for name, file in places.items())]

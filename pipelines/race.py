@@ -1,0 +1,142 @@
+"""From a reward function to a car that drives: validate, build, train, freeze, evaluate, publish."""
+
+from pathlib import Path
+from typing import Optional
+
+from kfp import dsl, kubernetes
+
+from components.build_sim_image.component import build_sim_image
+from components.evaluate.component import evaluate
+from components.freeze_graph.component import freeze_graph
+from components.publish.component import publish
+from components.train.component import train
+from components.validate_reward.component import validate_reward
+
+DEFAULT_REWARD = (Path(__file__).parents[1] / "rewards" / "follow_center_line.py").read_text(encoding="utf-8")
+
+STORE_SECRET = "kuberacer-store"
+STORE_KEYS = (
+    "KUBERACER_S3_ENDPOINT",
+    "KUBERACER_S3_BUCKET",
+    "KUBERACER_S3_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+
+def _with_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """The stage gets the object store's settings from a secret, which is named here and never read."""
+    return kubernetes.use_secret_as_env(task, STORE_SECRET, {key: key for key in STORE_KEYS}, optional=True)
+
+
+@dsl.pipeline(
+    name="race",
+    description="From a reward function to a DeepRacer model that drives: validated, trained, measured, published.",
+)
+def race(
+    reward: str = DEFAULT_REWARD,
+    track: str = "kidney",
+    algorithm: str = "clipped_ppo",
+    hyperparameters: str = "",
+    metadata: str = "",
+    preset: str = "",
+    minutes: float = 2.0,
+    steps: int = 0,
+    cars: int = 32,
+    workers: int = 0,
+    seed: int = 0,
+    trials: int = 3,
+    off_track_penalty: float = 5.0,
+    collision_penalty: float = 5.0,
+    resets: int = 10,
+    requirements: str = "",
+    allowed_imports: str = "",
+    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+):
+    """From a reward function to a DeepRacer model that drives.
+
+    Args:
+        reward: The reward function: paste its Python source, or give the s3:// address of a file with it.
+        track: Name of one of KubeRacer's own tracks, or the s3:// address of a DeepRacer route file (.npy).
+        algorithm: clipped_ppo, sac or dqn.
+        hyperparameters: DeepRacer's hyperparameters.json: paste it. Empty: KubeRacer's defaults.
+        metadata: DeepRacer's model_metadata.json with the action space: paste it. Empty: KubeRacer's default.
+        preset: Python source of an rl_coach preset that replaces algorithm and hyperparameters. Empty: none.
+        minutes: How long to train, in minutes. 0: until `steps`.
+        steps: After how many environment steps to stop training. 0: no limit.
+        cars: Cars that drive at once in the trainer and in each worker.
+        workers: Rollout workers beside the trainer. 0: the trainer drives its own cars.
+        seed: Seed of everything that is drawn.
+        trials: Laps of the evaluation.
+        off_track_penalty: Seconds added in the evaluation each time the car leaves the track.
+        collision_penalty: Seconds added in the evaluation each time the car hits something.
+        resets: How often the car may be put back in one lap of the evaluation.
+        requirements: pip requirement lines of modules that the reward function imports.
+        allowed_imports: More modules that the reward function may import, separated by commas.
+        run: Name of the run in the object store; the name of an earlier run continues its training. Empty: a new one.
+    """
+    job = dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER
+    validated = _with_store(
+        validate_reward(reward=reward, track=track, allowed_imports=allowed_imports, requirements=requirements)
+    )
+    reward_file = validated.outputs["reward_file"]
+    track_file, track_name = validated.outputs["track_file"], validated.outputs["track_name"]
+    built = _with_store(
+        build_sim_image(reward_file=reward_file, track_file=track_file, requirements=requirements, run=run, job=job)
+    )
+    # No retries here: rl_coach's faults are the user's to mend, and a lost node is retried by the engine itself.
+    trained = _with_store(
+        train(
+            reward_file=reward_file,
+            track_file=track_file,
+            track_name=track_name,
+            environment=built.outputs["environment"],
+            algorithm=algorithm,
+            hyperparameters=hyperparameters,
+            metadata=metadata,
+            preset=preset,
+            minutes=minutes,
+            steps=steps,
+            cars=cars,
+            workers=workers,
+            seed=seed,
+            run=run,
+            job=job,
+        )
+    )
+    frozen = freeze_graph(checkpoint=trained.outputs["checkpoint"])
+    evaluated = evaluate(
+        model=frozen.outputs["model"],
+        reward_file=reward_file,
+        track_file=track_file,
+        track_name=track_name,
+        trials=trials,
+        off_track_penalty=off_track_penalty,
+        collision_penalty=collision_penalty,
+        resets=resets,
+        seed=seed,
+    )
+    _with_store(
+        publish(
+            model=frozen.outputs["model"],
+            checkpoint=trained.outputs["checkpoint"],
+            checks=frozen.outputs["checks"],
+            reward_file=reward_file,
+            track_file=track_file,
+            track_name=track_name,
+            training_metrics=trained.outputs["training_metrics"],
+            history=trained.outputs["history"],
+            summary=trained.outputs["summary"],
+            training_simtrace=trained.outputs["simtrace"],
+            evaluation_metrics=evaluated.outputs["evaluation_metrics"],
+            evaluation_simtrace=evaluated.outputs["simtrace"],
+            video=evaluated.outputs["video"],
+            reward_map_png=validated.outputs["reward_map_png"],
+            environment=built.outputs["environment"],
+            algorithm=algorithm,
+            hyperparameters=hyperparameters,
+            seed=seed,
+            run=run,
+            job=job,
+        )
+    )
