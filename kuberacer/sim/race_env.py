@@ -4,7 +4,7 @@ gymnasium.make("kuberacer.sim.race_env:KubeRacer/Race-v0", track="hairpin"); mak
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -26,7 +26,7 @@ class RaceEnv(gymnasium.Env[np.ndarray, Any]):
     reset(seed=...) starts all over; without a seed the next episode begins. render() is the track from above.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 15}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012 - as Gymnasium declares it
 
     def __init__(
         self,

@@ -201,7 +201,7 @@ def judge(car, wheels, moved, gone, max_steps):
     car.backward_steps = car.backward_steps + 1 if gone < 0.0 else 0
     if wheels == 0:
         return OFF_TRACK
-    if car.travelled >= car.goal * (1.0 - 1e-9):
+    if car.travelled >= car.goal:
         return LAP_COMPLETE
     if car.still_steps >= STILL_STEPS:
         return IMMOBILIZED
@@ -249,6 +249,8 @@ def step_cars(
             gone += length
         car.distance = distance
         car.travelled += gone
+        if car.travelled >= car.goal * (1.0 - 1e-9):  # the clamped projection on an open track adds up to rounding
+            car.travelled = max(car.travelled, car.goal)
         wheels = write_position(i, car, distance, offset, segments, borders, closed, length, floats, flags, closest)
         steps[i] = car.steps
         outcome = judge(car, wheels, math.hypot(car.x - x, car.y - y), gone, max_steps)

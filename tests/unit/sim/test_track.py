@@ -1,7 +1,6 @@
 """Tracks: routes in, faults named."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,19 +9,7 @@ from hypothesis import strategies as st
 
 from kuberacer.errors import UserError
 from kuberacer.sim.track import Track, load_track, validate_route
-
-REAL = Path(__file__).parents[3].parent / "shared" / "tracks"
-
-
-def oval_route(rows: int = 80, a: float = 4.0, b: float = 2.0, width: float = 0.8) -> np.ndarray:
-    """A closed route around an ellipse, counter-clockwise, the inner border on its left."""
-    angle = np.linspace(0.0, 2 * np.pi, rows + 1)
-    center = np.stack([a * np.cos(angle), b * np.sin(angle)], axis=1)
-    normal = np.stack([b * np.cos(angle), a * np.sin(angle)], axis=1)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    route = np.hstack([center, center - normal * width / 2, center + normal * width / 2])
-    route[-1] = route[0]
-    return route
+from sim.roads import REAL, oval_route
 
 
 @pytest.mark.parametrize(
@@ -110,7 +97,7 @@ def set_rows(rows, columns, value):
         (lambda r: np.hstack([r[:, :4], r[:, 2:4]]), "zero width at row 0"),
         (swap_borders, r"the borders cross at rows 29 \(inner\) and 29 \(outer\)"),
         (
-            lambda r: r + [9, 9, 0, 0, 0, 0],
+            lambda r: r + np.array([9, 9, 0, 0, 0, 0]),
             "centre",
         ),
         (lambda r: r * 100, "m wide at row 0"),
