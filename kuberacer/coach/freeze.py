@@ -77,7 +77,8 @@ def for_car(model: bytes, metadata: ModelMetadata) -> bytes:
     return graph.SerializeToString()
 
 
-def _frozen(graph_def: Any, read: Callable[[list[str]], dict[str, np.ndarray]], metadata: ModelMetadata) -> Any:
+def policy_source(graph_def: Any, metadata: ModelMetadata) -> tuple[str, str]:
+    """(the node of rl_coach's graph that computes the policy, the operation that makes the car's output of it)."""
     pattern, operation = _SOURCE[metadata.algorithm, metadata.continuous]
     sources = [node.name for node in graph_def.node if re.fullmatch(pattern, node.name)]
     if len(sources) != 1:
@@ -85,7 +86,12 @@ def _frozen(graph_def: Any, read: Callable[[list[str]], dict[str, np.ndarray]], 
             f"the graph has {len(sources)} nodes like {pattern}, one is needed",
             f"freeze a graph of {metadata.algorithm}, with the metadata that it was trained with",
         )
-    needed = _as_in_driving(graph_def, sources[0])
+    return sources[0], operation
+
+
+def _frozen(graph_def: Any, read: Callable[[list[str]], dict[str, np.ndarray]], metadata: ModelMetadata) -> Any:
+    source, operation = policy_source(graph_def, metadata)
+    needed = _as_in_driving(graph_def, source)
     given = input_name(metadata)
     variables = [node.name for node in needed if node.op in _VARIABLES]
     values = read(variables)
@@ -101,8 +107,8 @@ def _frozen(graph_def: Any, read: Callable[[list[str]], dict[str, np.ndarray]], 
         else:
             frozen.node.append(node)
     output = CAR_OUTPUT[metadata.algorithm]
-    if output != sources[0]:
-        node = frozen.node.add(name=output, op=operation, input=[sources[0]])
+    if output != source:
+        node = frozen.node.add(name=output, op=operation, input=[source])
         node.attr["T"].type = tf.float32.as_datatype_enum
     return _without_default_attributes(frozen)
 

@@ -19,7 +19,7 @@ from kuberacer.sim.track import load_track
 from kuberacer.stages.arguments import stage_parser
 
 METADATA = "model_metadata.json"
-CHECK_TRACK = "oval"  # any: the frames only have to look like what the camera sees
+CHECK_TRACK = "kidney"  # any: the frames only have to look like what the camera sees
 CHECK_FRAMES = 32
 TOLERANCE = 1e-4  # of probabilities, actions, or values relative to the largest
 

@@ -99,15 +99,16 @@ def test_a_preset_as_deepracer_users_write_it(make_agent, algorithm):
         ("DEEP_CONVOLUTIONAL_NETWORK_SHALLOW", [(8, 8, 1, 32), (4, 4, 32, 64), (3, 3, 64, 64), (11264, 512)]),
         (
             "DEEP_CONVOLUTIONAL_NETWORK",
-            [(5, 5, 1, 32), (3, 3, 32, 32), (3, 3, 32, 64), (3, 3, 64, 64), (58368, 64), (64, 512)],
+            [(5, 5, 1, 32), (3, 3, 32, 32), (3, 3, 32, 64), (3, 3, 64, 64), (64, 64), (56000, 512)],
         ),
         (
             "DEEP_CONVOLUTIONAL_NETWORK_DEEP",
-            [(8, 8, 1, 32), (4, 4, 32, 32), (4, 4, 32, 64), (3, 3, 64, 64), (960, 512), (512, 512), (512, 512)],
+            [(8, 8, 1, 32), (4, 4, 32, 32), (4, 4, 32, 64), (3, 3, 64, 64), (64, 512), (512, 512), (9216, 512)],
         ),
     ],
 )
 def test_deepracers_networks_in_two_towers(make_agent, network, shapes):
+    """rl_coach's Dense after a convolution acts on each position's channels: it is small, the middleware is large."""
     metadata = CONTINUOUS.replace('{"action_space"', f'{{"neural_network": "{network}", "action_space"', 1)
     agent = make_agent("clipped_ppo", metadata=metadata, preset=None)
     for tower in (0, 1):

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from kuberacer.coach import frozen_checks
+from kuberacer.coach.compat.tensorflow_names import tf
+from kuberacer.coach.freeze import CAR_OUTPUT, for_car, freeze_checkpoint, input_name
+from kuberacer.coach.frozen_policy import FrozenPolicy
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.errors import UserError
+from tests.unit.coach.presets import CONTINUOUS
+
+NO_SENSOR = '{"action_space": [{"steering_angle": -20, "speed": 1}, {"steering_angle": 20, "speed": 1}]}'
+# Batch normalisation and dropout leave conditions in the graph, which only training takes.
+WITH_BATCH_NORMALISATION = (
+    "from rl_coach.architectures.layers import BatchnormActivationDropout\n"
+    "embedder.scheme = [Conv2d(4, 16, 16), BatchnormActivationDropout(batchnorm=True, activation_function='tanh'),"
+    " Dense(8), BatchnormActivationDropout(activation_function='relu', dropout_rate=0.5)]\n"
+    "embedder.activation_function = 'none'"
+)
+ONE_TOWER = "agent_params.network_wrappers['main'].use_separate_networks_per_head = False"
+CASES = {
+    "ppo": ("clipped_ppo", None, ""),
+    "ppo continuous": ("clipped_ppo", CONTINUOUS, ""),
+    "ppo with batch normalisation": ("clipped_ppo", None, WITH_BATCH_NORMALISATION),
+    "ppo in one tower": ("clipped_ppo", None, ONE_TOWER),
+    "ppo without a sensor key": ("clipped_ppo", NO_SENSOR, ""),
+    "sac": ("sac", None, ""),
+    "dqn": ("dqn", None, ""),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_runtime_agrees_with_the_live_policy(make_agent, tmp_path, case):
+    algorithm, metadata, more = CASES[case]
+    agent = make_agent(algorithm, metadata=metadata, more=more)
+    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.frame_shape), dtype=np.uint8)
+    model = tmp_path / "model.pb"
+    agent.export_frozen(model)
+    agent.save(tmp_path)
+    live = frozen_checks.checkpoint_outputs(tmp_path, agent.metadata, frames)
+    assert live.std() > 0
+    for name, outputs in frozen_checks.RUNTIMES.items():
+        np.testing.assert_allclose(outputs(model, agent.metadata, frames), live, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(
+        FrozenPolicy(model, agent.metadata).best_actions(frames), agent.best_actions(frames), atol=1e-5
+    )
+    again = tmp_path / "again.pb"
+    freeze_checkpoint(tmp_path, again, agent.metadata)
+    assert again.read_bytes() == model.read_bytes()
+
+
+def test_it_is_what_the_car_looks_for(make_agent, tmp_path):
+    agent = make_agent("clipped_ppo")
+    agent.export_frozen(tmp_path / "model.pb")
+    graph_def = tf.GraphDef.FromString((tmp_path / "model.pb").read_bytes())
+    nodes = {node.name: node for node in graph_def.node}
+    given = nodes["main_level/agent/main/online/network_0/FRONT_FACING_CAMERA/FRONT_FACING_CAMERA"]
+    assert given.op == "Placeholder"
+    assert [size.size for size in given.attr["shape"].shape.dim] == [-1, 120, 160, 1]
+    assert nodes["main_level/agent/main/online/network_1/ppo_head_0/policy"].op == "Softmax"
+    assert sum(node.op == "Placeholder" for node in graph_def.node) == 1
+    assert not any(node.device or "network_0/v_values_head" in node.name for node in graph_def.node)
+    assert not any("grad_a" in node.attr for node in graph_def.node)
+
+
+def test_a_model_without_a_sensor_key_has_the_input_observation():
+    metadata = ModelMetadata.parse(NO_SENSOR)
+    assert input_name(metadata) == "main_level/agent/main/online/network_0/observation/observation"
+
+
+def test_a_dqn_goes_to_the_car_under_ppos_names(make_agent, tmp_path):
+    agent = make_agent("dqn")
+    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.frame_shape), dtype=np.uint8)
+    agent.export_frozen(tmp_path / "model.pb")
+    car = for_car((tmp_path / "model.pb").read_bytes(), agent.metadata)
+    (tmp_path / "car.pb").write_bytes(car)
+    as_ppo = ModelMetadata.parse(agent.metadata.to_json().replace('"dqn"', '"clipped_ppo"'))
+    policy = FrozenPolicy(tmp_path / "car.pb", as_ppo)
+    np.testing.assert_allclose(policy.outputs(frames).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(policy.best_actions(frames), agent.best_actions(frames))
+    assert CAR_OUTPUT["dqn"] not in {node.name for node in tf.GraphDef.FromString(car).node}
+
+
+def test_a_ppo_model_goes_to_the_car_as_it_is():
+    assert for_car(b"model", ModelMetadata.default("clipped_ppo")) == b"model"
+
+
+def test_faults_of_a_model_file_are_named(make_agent, tmp_path):
+    (tmp_path / "bad.pb").write_bytes(b"no graph at all")
+    with pytest.raises(UserError, match=r"bad\.pb: no frozen TensorFlow graph"):
+        FrozenPolicy(tmp_path / "bad.pb", ModelMetadata.default("clipped_ppo"))
+    agent = make_agent("dqn")
+    agent.export_frozen(tmp_path / "dqn.pb")
+    with pytest.raises(UserError, match=r"dqn\.pb: has no node .*ppo_head_0/policy"):
+        FrozenPolicy(tmp_path / "dqn.pb", ModelMetadata.default("clipped_ppo"))
+
+
+def test_a_checkpoint_of_another_algorithm_is_named(make_agent, tmp_path):
+    agent = make_agent("dqn")
+    agent.save(tmp_path)
+    with pytest.raises(UserError, match=r"0 nodes like .*ppo_head"):
+        freeze_checkpoint(tmp_path, tmp_path / "model.pb", ModelMetadata.default("clipped_ppo"))
