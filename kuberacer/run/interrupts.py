@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from kuberacer.errors import UserError
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Who starts a run with nohup wants it to outlive the terminal.
+_HANGUP = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, *_HANGUP)
 T = TypeVar("T")
 
 

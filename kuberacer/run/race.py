@@ -69,6 +69,7 @@ def _run_stages(out: Path, folder: Path, pipeline: Pipeline, record: RunRecord, 
             observer=progress,
             extra_environment=store.environment,
             also=store.identity,
+            go_on=_go_on(record),
         )
         run_interruptible(runner.run(arguments))
 
@@ -99,6 +100,10 @@ def validate(out: Path, given: Mapping[str, Any]) -> list[str]:
     return [f"the reward function is valid on {record.track}", f"reward over the track: {folder / 'reward_map.png'}"]
 
 
+def _go_on(record: RunRecord) -> str:
+    return f"go on with `make run-pipeline RESUME={record.run}`"
+
+
 @contextlib.contextmanager
 def _ending_noted(file: RecordFile) -> Iterator[None]:
     """Writes into run.json how it ended."""
@@ -108,7 +113,7 @@ def _ending_noted(file: RecordFile) -> Iterator[None]:
         file.record.status = "succeeded"
     except Interrupted as error:
         file.record.status = "interrupted"
-        raise Stopped(error.number, f"go on with `make run-pipeline RESUME={file.record.run}`") from error
+        raise Stopped(error.number, _go_on(file.record)) from error
     finally:
         with contextlib.suppress(OSError):  # a full disk must not hide what was the matter
             file.write()

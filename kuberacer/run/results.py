@@ -33,7 +33,7 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
             record.outputs[key] = str((folder / place).resolve())
     if stage == "train":
         summary = json.loads(Path(outputs["summary"].uri).read_text(encoding="utf-8"))
-        record.first_lap_s, record.steps = summary["first_lap_s"], summary["steps"]
+        record.first_lap_s, record.steps = summary.get("first_lap_s"), summary.get("steps")
     if stage == "evaluate":
         trials = read_evaluation(Path(outputs["evaluation_metrics"].uri))
         laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]

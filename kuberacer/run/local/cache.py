@@ -57,8 +57,11 @@ class TaskCache:
     """One folder a task below `folder`, by its key; `result.json` in it is written last and makes it valid."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob("unfinished-*"):
+            if not _alive(int(left.name.split("-")[1])):
+                shutil.rmtree(left, ignore_errors=True)
 
     def find(self, key: str, component: Component) -> Outputs | None:
         try:
@@ -69,7 +72,7 @@ class TaskCache:
 
     def scratch(self) -> Path:
         """A new folder that keep() can put in its place."""
-        return Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.folder))
+        return Path(tempfile.mkdtemp(prefix=f"unfinished-{os.getpid()}-", dir=self.folder))
 
     def keep(self, scratch: Path, key: str, component: Component) -> Outputs:
         """Put a finished task's folder in its place. Raises UserError when an output is not what its type says."""
@@ -90,6 +93,16 @@ class TaskCache:
             shutil.rmtree(scratch)
             result = json.loads((place / "result.json").read_text("utf-8"))
         return _read_result(result, component, Places(place))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _collect(component: Component, places: Places) -> dict[str, Any]:

@@ -75,11 +75,20 @@ class LocalRunner:
     observer: Observer
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     also: str = ""
+    go_on: str = "run it again"  # how a person goes on after a fault that is not the pipeline's
     parallel: int = 2
 
     def __post_init__(self) -> None:
         self._turns = asyncio.Semaphore(self.parallel)
-        self._step = Step(self.environments, self.cache, self.logs, self.observer, self.extra_environment, self.also)
+        self._step = Step(
+            self.environments,
+            self.cache,
+            self.logs,
+            self.observer,
+            self.extra_environment,
+            self.also,
+            self.go_on,
+        )
 
     async def run(self, arguments: Mapping[str, Any]) -> Outputs:
         """The outputs of the whole pipeline. Raises TaskFailed for the first task that failed."""

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Step:
     observer: "Observer"
     extra_environment: Mapping[str, str]
     also: str
+    go_on: str
 
     async def run(
         self,
@@ -93,43 +95,44 @@ class Step:
     ) -> Outputs:
         log = self.logs / f"{path.replace('-', '_')}.log"
         scratch = self.cache.scratch()
+        temporary = Path(tempfile.mkdtemp(prefix="kuberacer-"))  # a short path: sockets may lie in it
         try:
             line = CommandLine(component, line.inputs, Places(scratch), line.run)
-            for folder in ("artifacts", "parameters", "work", "tmp"):
+            for folder in ("artifacts", "parameters", "work"):
                 (scratch / folder).mkdir()
             arguments = line.arguments((*container.command, *container.args))
             if Path(arguments[0]).name in ("python", "python3"):
                 arguments[0] = str(environment.python)
             ended = await run_process(
                 arguments,
-                self._variables(container, environment, scratch),
+                self._variables(container, environment, temporary),
                 scratch / "work",
                 log,
                 lambda text: self.observer.printed(path, text),
             )
             if ended.status != 0:
-                raise _failure(path, ended, log)
+                raise _failure(path, ended, log, self.go_on)
             shutil.rmtree(scratch / "work")
-            shutil.rmtree(scratch / "tmp")
             return self.cache.keep(scratch, key, component)
         except OSError as error:
-            raise _cannot_run(path, error) from error
+            raise _cannot_run(path, error, self.go_on) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
-    def _variables(self, container: Container, environment: Environment, scratch: Path) -> dict[str, str]:
+    def _variables(self, container: Container, environment: Environment, temporary: Path) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         return {
             **inherited,
             "PATH": f"{environment.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
-            "TMPDIR": str(scratch / "tmp"),  # what a killed step leaves in it goes with it
+            "TMPDIR": str(temporary),  # what a killed step leaves in it goes with it
             **self.extra_environment,
             **container.env,
         }
 
 
-def _failure(path: str, ended: Ended, log: Path) -> TaskFailed:
+def _failure(path: str, ended: Ended, log: Path, go_on: str) -> TaskFailed:
     """The step's own `error:` and `remedy:` lines when it printed them, else what is known of its end."""
     name = log.stem
     said = {}
@@ -140,15 +143,15 @@ def _failure(path: str, ended: Ended, log: Path) -> TaskFailed:
     if ended.status < 0:
         number = signal.Signals(-ended.status)
         hint = " (the kernel does that when memory runs out)" if number is signal.SIGKILL else ""
-        return TaskFailed(path, f"{name} was killed by {number.name}{hint}", f"see {log}, and resume the run")
+        return TaskFailed(path, f"{name} was killed by {number.name}{hint}", f"{go_on}; its log is {log}")
     if any(_FULL.search(text) for text in ended.tail):
-        return TaskFailed(path, f"{name}: no space left on the disk", "free some space, and resume the run")
+        return TaskFailed(path, f"{name}: no space left on the disk", f"free some space, then {go_on}")
     last = next((text.strip() for text in reversed(ended.tail) if text.strip()), "")
     cause = said.get("error", f"{name} ended with status {ended.status}: {last}".rstrip(": "))
     return TaskFailed(path, cause, said.get("remedy", f"see {log}"))
 
 
-def _cannot_run(path: str, error: OSError) -> UserError:
+def _cannot_run(path: str, error: OSError, go_on: str) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(f"{path}: no space left on the disk", "free some space, and resume the run")
+        return UserError(f"{path}: no space left on the disk", f"free some space, then {go_on}")
     return UserError(f"{path} cannot be run: {error}", "see whether the program and the folder are there")
