@@ -8,9 +8,8 @@ def main() -> None:
     # With their signatures given, the kernels compile, or load from the cache, when their modules are imported.
     from kuberacer.sim import render_kernels, step_kernels
 
-    count = sum(
-        len(k.signatures) for k in (step_kernels.step_cars, step_kernels.settle_cars, render_kernels.render_cars)
-    )
+    kernels = (step_kernels.step_cars, step_kernels.stand_cars, step_kernels.settle_cars, render_kernels.render_cars)
+    count = sum(len(kernel.signatures) for kernel in kernels)
     print(f"{count} kernels ready in {time.perf_counter() - clock:.1f} s")
 
 

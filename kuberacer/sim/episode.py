@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+import numpy as np
+
 from kuberacer.sim import step_kernels as kernels
 
 
@@ -40,13 +42,15 @@ class SimConfig:
     max_steps: int = 2000
     randomization: bool = False
 
-    def start_fraction(self, car: int, episode: int, closed: bool) -> float:
-        """Where on the lap an episode starts, 0 <= fraction < 1. Car 0 begins at the line, the others spread out."""
-        if self.start == "line":
-            return 0.0
-        fraction = (car * GOLDEN_RATIO + episode * self.advance_fraction) % 1.0
-        return fraction if closed else fraction * OPEN_TRACK_STARTS
+    def start_fractions(self, cars: np.ndarray, episodes: np.ndarray, closed: bool) -> np.ndarray:
+        """Where on the lap the episodes (n,) of cars (n,) start, 0 <= fraction < 1.
 
-    def direction(self, episode: int) -> int:
+        Car 0 begins at the line, the others spread over the lap."""
+        if self.start == "line":
+            return np.zeros(len(cars))
+        fractions = (cars * GOLDEN_RATIO + episodes * self.advance_fraction) % 1.0
+        return fractions if closed else fractions * OPEN_TRACK_STARTS
+
+    def directions(self, episodes: np.ndarray) -> np.ndarray:
         """0: as the route is written, 1: the other way."""
-        return int(self.reverse_direction) ^ (int(self.alternate_direction) & episode & 1)
+        return int(self.reverse_direction) ^ (int(self.alternate_direction) & episodes & 1)

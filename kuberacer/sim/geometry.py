@@ -24,13 +24,6 @@ class RouteTables:
         both = [_tables(route), _tables(route[::-1])]
         return cls(*(np.ascontiguousarray(np.stack(pair)) for pair in zip(*both, strict=True)))
 
-    def point(self, direction: int, distance: np.ndarray) -> np.ndarray:
-        """Points (n, 2) of the centre line at distances (n,) from the start in that direction; clamped at the ends."""
-        table = self.segments[direction]
-        k = np.clip(np.searchsorted(table[:, 5], distance, side="right") - 1, 0, len(table) - 1)
-        along = np.clip(distance - table[k, 5], 0.0, table[k, 4])
-        return table[k, :2] + along[:, None] * table[k, 2:4]
-
 
 def _tables(route: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     center, inner, outer = route[:, :2], route[:, 2:4], route[:, 4:]

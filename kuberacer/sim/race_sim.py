@@ -6,6 +6,7 @@ sim.reset(sim.terminated | sim.truncated)
 sim.render()
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -62,11 +63,22 @@ class RaceSim:
         self._cars["episode"] = -1
         for car in self._cars:
             nominal(car, kernels.SUBSTEP)
-        self._commands = np.zeros((2, cars))
+        self._commands, self._places = np.zeros((2, cars)), np.zeros((2, cars))
         self._queues = np.zeros((cars, kernels.LATENCY_SLOTS, 2))
-        drawn = cars if config.randomization else 1
-        self._row_tables = np.repeat(Camera().row_table(self.texture.texel)[None], drawn, axis=0)
+        self._road = (self.tables.segments, self.tables.borders, track.closed, track.length)
+        self._results = (
+            self._floats, self._flags, self.values.steps, self.values.closest_waypoints, self.status, self._ended,
+        )  # fmt: skip
+        self._step_arguments = (
+            self._cars, self._commands, self._queues, *self._road, config.max_steps, *self._results,
+        )  # fmt: skip
+        drawn, texture = cars if config.randomization else 1, self.texture
+        self._row_tables = np.repeat(Camera().row_table(texture.texel)[None], drawn, axis=0)
         self._lookups = np.repeat(np.arange(256, dtype=np.uint8)[None], drawn, axis=0)
+        self._render_arguments = (
+            self._cars, self._row_tables, texture.texels, texture.levels, *texture.origin,
+            config.randomization, self._lookups,
+        )  # fmt: skip
         self._everyone = np.ones(cars, np.bool_)
         threads = min(threads, cars)
         bounds = np.linspace(0, cars, threads + 1).astype(int).tolist()
@@ -86,35 +98,30 @@ class RaceSim:
         """One policy step (1/15 s) of all cars towards (cars,) steering angles in degrees (left positive) and speeds in
         m/s; beyond ±30 degrees and 0 to 4 m/s they are clipped. Fills values, status, terminated, truncated."""
         self._commands[0], self._commands[1] = steering_deg, speed
-        self._launch(
-            kernels.step_cars, self._cars, self._commands, self._queues, self.tables.segments, self.tables.borders,
-            self.track.closed, self.track.length, self.config.max_steps,
-            self._floats, self._flags, self.values.steps, self.values.closest_waypoints, self.status, self._ended,
-        )  # fmt: skip
+        self._launch(kernels.step_cars, self._step_arguments)
 
     def render(self, cars: np.ndarray | None = None) -> None:
         """Draw the camera frames of all cars or of those in the mask (cars,) bool."""
-        texture = self.texture
         self._launch(
-            render_cars, self._everyone if cars is None else cars, self._cars, self._row_tables, texture.texels,
-            texture.levels, *texture.origin, self.config.randomization, self._lookups,
-            self.seed, self.frames,
-        )  # fmt: skip
+            render_cars, (self._everyone if cars is None else cars, *self._render_arguments, self.seed, self.frames)
+        )
 
     def reset(self, cars: np.ndarray | None = None) -> None:
         """Begin a new episode for all cars or for those in the mask (cars,) bool. Fills values; does not render."""
         mask = self._everyone if cars is None else cars
-        for i in np.flatnonzero(mask):
-            car = self._cars[i]
-            car["episode"] += 1
-            car["direction"] = self.config.direction(int(car["episode"]))
-            if self.config.randomization:
-                camera, self._lookups[i] = randomize(
-                    car, Draws(self.seed, int(i), int(car["episode"])), kernels.SUBSTEP
-                )
+        chosen = np.flatnonzero(mask)
+        if not len(chosen):
+            return
+        self._cars["episode"][chosen] += 1
+        episodes = self._cars["episode"][chosen]
+        self._cars["direction"][chosen] = self.config.directions(episodes)
+        if self.config.randomization:
+            for i, episode in zip(chosen.tolist(), episodes.tolist(), strict=True):
+                camera, self._lookups[i] = randomize(self._cars[i], Draws(self.seed, i, episode), kernels.SUBSTEP)
                 self._row_tables[i] = camera.row_table(self.texture.texel)
-            fraction = self.config.start_fraction(int(i), int(car["episode"]), self.track.closed)
-            self._stand(car, fraction * self.track.length, 0.0)
+        self._places[0, chosen] = self.track.length * self.config.start_fractions(chosen, episodes, self.track.closed)
+        self._places[1, chosen] = 0.0
+        self._stand(mask)
         self._settle(mask, restart=True)
 
     def restart(self, seed: int) -> None:
@@ -138,35 +145,20 @@ class RaceSim:
     def recover(self, cars: np.ndarray, pause_seconds: float = 0.0) -> None:
         """Put the masked cars (cars,) bool back on the road where they are on the lap, standing in the middle of the
         nearer lane; the episode goes on after a pause. What an evaluation does with a car off the track."""
-        for i in np.flatnonzero(cars):
-            car = self._cars[i]
-            car["sim_time"] += pause_seconds
-            side = 1.0 if self.values.is_left_of_center[i] else -1.0
-            self._stand(car, float(car["distance"]), side * self.track.width / 4.0)
+        self._cars["sim_time"][cars] += pause_seconds
+        self._places[0] = self._cars["distance"]
+        self._places[1] = np.where(self.values.is_left_of_center, 0.25, -0.25) * self.track.width
+        self._stand(cars)
         self._settle(cars, restart=False)
 
-    def _stand(self, car: np.void, distance: float, left: float) -> None:
-        """Pose a car with its front at a distance along the centre line, `left` metres beside it."""
-        direction, length = int(car["direction"]), self.track.length
-        back = distance - kernels.FRONT
-        if self.track.closed:
-            back %= length
-        elif back < 0.0:
-            back, distance = 0.0, kernels.FRONT
-        points = self.tables.point(direction, np.array([back, distance % length if self.track.closed else distance]))
-        along = points[1] - points[0]
-        along /= np.hypot(*along)
-        x, y = points[0] + left * np.array([-along[1], along[0]])
-        car["x"], car["y"], car["heading"] = x, y, np.arctan2(along[1], along[0])
+    def _stand(self, mask: np.ndarray) -> None:
+        """Pose the masked cars at their `_places`."""
+        kernels.stand_cars(mask, self._cars, self.tables.segments, self.track.closed, self.track.length, self._places)
 
     def _settle(self, mask: np.ndarray, restart: bool) -> None:
-        kernels.settle_cars(
-            mask, self._cars, self._queues, self.tables.segments, self.tables.borders,
-            self.track.closed, self.track.length, restart,
-            self._floats, self._flags, self.values.steps, self.values.closest_waypoints, self.status, self._ended,
-        )  # fmt: skip
+        kernels.settle_cars(mask, self._cars, self._queues, *self._road, restart, *self._results)
 
-    def _launch(self, kernel, *arguments) -> None:
+    def _launch(self, kernel: Callable[..., None], arguments: tuple) -> None:
         """Run a kernel over all cars, the first share in this thread."""
         if self._pool is None:
             kernel(0, self.cars, *arguments)

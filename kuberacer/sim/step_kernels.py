@@ -259,6 +259,37 @@ def step_cars(
         ended[TRUNCATED, i] = outcome == TIME_UP
 
 
+@njit
+def point_at(segments, distance):
+    """Point of the centre line, clamped at its ends."""
+    k = 0
+    while k + 1 < len(segments) and segments[k + 1, START] <= distance:
+        k += 1
+    along = min(max(distance - segments[k, START], 0.0), segments[k, LENGTH])
+    return segments[k, X0] + along * segments[k, TANGENT_X], segments[k, Y0] + along * segments[k, TANGENT_Y]
+
+
+@njit(void(boolean[::1], CARS, TABLE, boolean, float64, float64[:, ::1]), nogil=True, cache=True)
+def stand_cars(mask, cars, segment_tables, closed, length, places):
+    """Pose the masked cars along the centre line: places (2, cars) metres along it of the front, metres beside it, left
+    positive."""
+    for i in range(len(cars)):
+        if not mask[i]:
+            continue
+        car, segments = cars[i], segment_tables[cars[i].direction]
+        front, back = places[0, i], places[0, i] - FRONT
+        if closed:
+            front, back = front % length, back % length
+        elif back < 0.0:
+            front, back = FRONT, 0.0
+        x0, y0 = point_at(segments, back)
+        x1, y1 = point_at(segments, front)
+        heading = math.atan2(y1 - y0, x1 - x0)
+        car.heading = heading
+        car.x = x0 - places[1, i] * math.sin(heading)
+        car.y = y0 + places[1, i] * math.cos(heading)
+
+
 @njit(
     void(
         boolean[::1], CARS, TABLE, TABLE, TABLE, boolean, float64, boolean,
