@@ -11,8 +11,7 @@ _REFUSED = (
     "socket.", "subprocess.", "shutil.", "ctypes.", "pty.", "tempfile.", "urllib.", "http.", "ftplib.", "smtplib.",
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile", "os.remove", "os.rename",
     "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown", "os.utime",
-    "os.setxattr", "os.kill", "os.putenv", "os.unsetenv", "signal.", "resource.", "sys.addaudithook", "sys.settrace",
-    "sys.setprofile", "fcntl.",
+    "os.setxattr", "os.kill", "os.putenv", "os.unsetenv", "signal.", "resource.", "sys.addaudithook", "fcntl.",
 )  # fmt: skip
 _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 

@@ -62,11 +62,13 @@ def main(commands: int, answers: int, block: int, dump: int) -> None:
     readable = [*settings["extra_paths"], *filter(None, sys.path), sys.prefix, sys.base_prefix, *_SYSTEM]
     readable.append(str(Path(__file__).parents[2]))
     guard = Guard(readable)
-    source = RewardSource(settings["text"], settings["name"], frozenset(settings["imports"]))
+    imports = settings["imports"]
+    source = RewardSource(settings["text"], settings["name"], None if imports is None else frozenset(imports))
     random.seed(settings["seed"])
     np.random.seed(settings["seed"])
     os._exit = _refuse_exit  # type: ignore[assignment]
     limits = _set_limits(settings, readable)
+    os.write(answers, DONE)  # from here on the time is the user's
     try:
         with guard:
             runner = RewardRunner(source, road, settings["cars"], settings["objects"])
@@ -76,7 +78,7 @@ def main(commands: int, answers: int, block: int, dump: int) -> None:
     while command := os.read(commands, 1):
         fault: UserError | None = None
         if command == COMPILE:
-            runner.compile(sample_states(road, settings["cars"]))
+            runner.compile(sample_states(road, settings["cars"]), guard)
         else:
             try:
                 with guard:

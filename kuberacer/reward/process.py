@@ -24,7 +24,7 @@ import numpy as np
 from kuberacer.errors import UserError
 from kuberacer.reward.runner import LIMIT, RoadFacts, within_limits
 from kuberacer.reward.shared import block_size, make_block, map_block
-from kuberacer.reward.source import DEFAULT_IMPORTS, DEFAULT_NAME, FUNCTION, RewardSource
+from kuberacer.reward.source import DEFAULT_NAME, FUNCTION, RewardSource
 from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
 
 START_S = 20.0  # the interpreter and numpy, on a busy machine
@@ -54,7 +54,7 @@ class RewardProcess:
         *,
         name: str = DEFAULT_NAME,
         extra_paths: Sequence[str | Path] = (),
-        allowed_imports: Iterable[str] = DEFAULT_IMPORTS,
+        allowed_imports: Iterable[str] | None = None,
         timeout_s: float = 10.0,
         memory_mib: int = 1024,
         cpu_s: int | None = None,
@@ -63,24 +63,29 @@ class RewardProcess:
         strict_output: bool = False,
         seed: int = 0,
     ):
-        """extra_paths: folders with the user's modules. timeout_s: for one call. memory_mib: beyond the interpreter's
-        own. cpu_s: CPU seconds in all. strict_output: a flood of output is an error. Raises UserError."""
+        """extra_paths: folders with the user's modules. allowed_imports: None leaves that to the validation, which has
+        passed. timeout_s: for one call. memory_mib: beyond the interpreter's own. cpu_s: CPU seconds in all.
+        strict_output: a flood of output is an error. Raises UserError."""
         self.source = RewardSource.check(source_text, name, allowed_imports)
         self.timeout_s, self.cars = timeout_s, cars
         self.path, self.why_plain, self.limits = "plain", "", []
         self._process: subprocess.Popen | None = None
         self._descriptors: list[int] = []
         keys = self.source.keys
+        _check_folders(extra_paths)
         self._copied = [key for key in ARRAY_KEYS if keys is None or key in keys or key == "is_reversed"]
+        imports = self.source.imports
         settings = {
-            "text": source_text, "name": name, "imports": sorted(self.source.imports), "cars": cars, "seed": seed,
+            "text": source_text, "name": name, "imports": imports and sorted(imports), "cars": cars,
+            "seed": seed,
             "width": float(track.width), "length": float(track.length), "waypoints": track.waypoints,
             "extra_paths": [str(path) for path in extra_paths], "memory_mib": memory_mib, "cpu_s": cpu_s,
             "objects": dict(objects or {}), "strict_output": strict_output,
         }  # fmt: skip
         try:
             self._start(track, json.dumps(settings).encode())
-            self.limits = self._message(START_S + timeout_s, timeout_s).get("limits", [])
+            self._byte(START_S)
+            self.limits = self._message(timeout_s)["limits"]
             if compile:
                 self.compile()
         except BaseException:
@@ -89,8 +94,15 @@ class RewardProcess:
 
     def compile(self) -> bool:
         """Let the process try to compile the function; whether it did."""
+        self.begin_compile()
+        return self.finish_compile()
+
+    def begin_compile(self) -> None:
+        """Start compiling; nothing else may be asked of it before finish_compile."""
         os.write(self._commands, b"c")
-        found = self._message(COMPILE_S, COMPILE_S)
+
+    def finish_compile(self) -> bool:
+        found = self._message(COMPILE_S)
         self.path, self.why_plain = found["path"], found["why_plain"]
         return self.path == "compiled"
 
@@ -158,14 +170,14 @@ class RewardProcess:
             while data:
                 data = data[os.write(self._commands, data) :]
 
-    def _message(self, wait_s: float, allowed_s: float) -> dict[str, Any]:
-        if self._byte(wait_s, allowed_s) != b"m":
+    def _message(self, wait_s: float) -> dict[str, Any]:
+        if self._byte(wait_s) != b"m":
             raise self._ended()
         return self._take_message(wait_s)
 
-    def _byte(self, wait_s: float, allowed_s: float | None = None) -> bytes:
+    def _byte(self, wait_s: float) -> bytes:
         if not self._poll.poll(wait_s * 1000):
-            raise self._stuck(allowed_s or wait_s)
+            raise self._stuck(wait_s)
         byte = os.read(self._answers, 1)
         if not byte:
             raise self._ended()
@@ -194,13 +206,13 @@ class RewardProcess:
             data += part
         return data
 
-    def _stuck(self, allowed_s: float) -> UserError:
+    def _stuck(self, wait_s: float) -> UserError:
         """It does not answer: the C-level traceback of its main thread says where it is."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGUSR1)
         line = self._line_of_dump(1.0)
-        what = f"{self.source.name}:{line}: {FUNCTION} did not finish within {allowed_s:g} s: endless loop or too slow"
+        what = f"{self.source.name}:{line}: {FUNCTION} did not finish within {wait_s:g} s: endless loop or too slow"
         remedy = "make the loop end; a reward is called 15 times a simulated second for every car"
         return self._failed(UserError(what, remedy))
 
@@ -232,3 +244,11 @@ class RewardProcess:
     def _failed(self, error: UserError) -> UserError:
         self.close()
         return error
+
+
+def _check_folders(paths: Sequence[str | Path]) -> None:
+    for path in paths:
+        if not os.path.isdir(path):
+            raise UserError(
+                f"the folder of the reward's modules is gone: {path}", "run again: build_sim_image makes it anew"
+            )

@@ -11,6 +11,7 @@ import numbers
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from itertools import repeat
 from types import FrameType
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from kuberacer.sim.params import ALL_KEYS, ARRAY_KEYS, OBJECT_KEYS, ParamArrays
 
 LIMIT = 1e5  # of a reward's size
 PLAIN_NUMBERS = {float, int, bool}
+NO_GUARD = nullcontext()
 
 
 class RoadFacts(Protocol):
@@ -65,14 +67,18 @@ class RewardRunner:
                 pass
         return self.plain(values)
 
-    def compile(self, samples: Iterable[ParamArrays]) -> bool:
-        """Try to have numba compile the function; keeps the result only when it equals plain Python on all samples."""
+    def compile(self, samples: Iterable[ParamArrays], guard: AbstractContextManager = NO_GUARD) -> bool:
+        """Try to have numba compile the function; keeps the result only when it equals plain Python on all samples.
+
+        guard: entered around plain Python's calls."""
         from kuberacer.reward.compiled import NotCompilable, compile_reward
 
         try:
             kernel = compile_reward(self.source, self.road, self.cars)
             for values in samples:
-                if not np.allclose(kernel(values), self.plain(values), rtol=1e-9, atol=1e-12):
+                with guard:
+                    expected = self.plain(values)
+                if not np.allclose(kernel(values), expected, rtol=1e-9, atol=1e-12):
                     raise NotCompilable("compiled, it gives other numbers than plain Python")
         except NotCompilable as reason:
             self.why_plain = str(reason)

@@ -31,18 +31,18 @@ EXAMPLE = "def reward_function(params): … return a number"
 
 @dataclass(frozen=True)
 class RewardSource:
-    """text: the Python source. name: its file's name, for messages. imports: the modules it may import."""
+    """text: the Python source. name: its file's name, for messages. imports: the modules it may import, None: any."""
 
     text: str
     name: str
-    imports: frozenset[str]
+    imports: frozenset[str] | None
 
     @classmethod
     def check(
-        cls, text: str, name: str = DEFAULT_NAME, allowed_imports: Iterable[str] = DEFAULT_IMPORTS
+        cls, text: str, name: str = DEFAULT_NAME, allowed_imports: Iterable[str] | None = DEFAULT_IMPORTS
     ) -> "RewardSource":
         """Raises UserError: syntax, no reward_function, its signature, imports, keys that params does not have."""
-        source = cls(text, name, frozenset(allowed_imports))
+        source = cls(text, name, None if allowed_imports is None else frozenset(allowed_imports))
         source._check_function()
         source._check_imports()
         source._check_keys()
@@ -138,7 +138,7 @@ class RewardSource:
     def check_import(self, module: str, line: int) -> None:
         """Raises UserError when the file may not import that module."""
         root = module.partition(".")[0]
-        if root not in self.imports:
+        if self.imports is not None and root not in self.imports:
             raise self.fault(line, f"import of {module!r} is not allowed", _import_remedy(root, self.imports))
 
     def _check_keys(self) -> None:

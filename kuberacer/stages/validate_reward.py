@@ -1,0 +1,169 @@
+"""Stage 1: does the reward function do what a reward function must, on this track?
+
+The function runs in a child process with limits (memory, CPU seconds, no network, no files, no other programs). It is
+tried on laps on the centre line, at the borders, off the road, reversed and among objects. A fault ends the stage with
+file, line and cause.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kuberacer.errors import UserError, run_main
+from kuberacer.reward.source import DEFAULT_IMPORTS, DEFAULT_NAME, RewardSource
+from kuberacer.stages.arguments import stage_parser
+
+if TYPE_CHECKING:
+    from kuberacer.reward.trial import Trial
+    from kuberacer.sim.track import Track
+
+
+def main() -> None:
+    options = arguments()
+    text, name = read_reward(options.reward)
+    modules, folder = extra_modules(options.requirements)
+    more = {module.strip().partition(".")[0] for module in options.allowed_imports.split(",") if module.strip()}
+    allowed = DEFAULT_IMPORTS | more | modules
+    # What can be seen without running anything comes before the slower imports.
+    RewardSource.check(text, name, allowed)
+    # Not at the top: the checks above answer at once.
+    from kuberacer.reward.trial import RewardTrial
+    from kuberacer.sim.track import load_track
+
+    track = load_track(options.track, s3_client(options.track))
+    with RewardTrial(text, track, name, allowed, [folder] if folder else []) as trial:
+        found = trial.drive()
+        trial.process.begin_compile()
+        title = f"{name} on {track.name}"
+        picture = draw(found, track, title) if options.reward_map or options.reward_map_png else b""
+        compiled = trial.process.finish_compile()
+        how = "compiled" if compiled else f"plain Python, {found.call_us:.1f} µs a call ({trial.process.why_plain})"
+    facts = summary(found, how)
+    write_outputs(options, text, track, picture, page(options, found, picture, title, facts))
+    print(f"{title}: " + "; ".join(f"{key} {value}" for key, value in facts), flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = stage_parser(
+        "validate_reward", __doc__, "python -m kuberacer.stages.validate_reward --reward my_reward.py --track hairpin"
+    )
+    parser.add_argument("--reward", required=True, help="Python source, path of a .py file, or s3:// address of one")
+    parser.add_argument("--track", required=True, help="own track's name, path of a .npy or folder, or s3:// address")
+    parser.add_argument("--allowed-imports", default="", help="more modules that it may import, separated by commas")
+    parser.add_argument("--requirements", default="", help="pip requirement lines of what it imports")
+    outputs = parser.add_argument_group("outputs (each optional)")
+    outputs.add_argument("--reward-file", type=Path, help="the reward function's source")
+    outputs.add_argument("--track-file", type=Path, help="the track's route (.npy)")
+    outputs.add_argument("--track-name", type=Path, help="file for the track's name")
+    outputs.add_argument("--reward-map", type=Path, help="the reward over the track, a page (HTML)")
+    outputs.add_argument("--reward-map-png", type=Path, help="the same as a picture")
+    return parser.parse_args()
+
+
+def read_reward(given: str) -> tuple[str, str]:
+    """(source, its file's name for messages) of what --reward got."""
+    if given.startswith("s3://"):
+        return _decoded(_from_store(given), given), given.rpartition("/")[2]
+    path = Path(given) if "\n" not in given and len(given) < 4096 else None
+    if path is not None and (given.endswith(".py") or path.is_file()):
+        try:
+            return _decoded(path.read_bytes(), given), path.name
+        except OSError as error:
+            raise UserError(f"reward {given} cannot be read: {error.strerror}", "check the path") from None
+    return given, DEFAULT_NAME
+
+
+def _decoded(data: bytes, origin: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"reward {origin} is not UTF-8 text: {error.reason} at byte {error.start}", "save it as UTF-8"
+        ) from None
+
+
+def _from_store(address: str) -> bytes:
+    from kuberacer.settings import StoreSettings
+    from kuberacer.store.client import ObjectStore, split_address
+
+    bucket, key = split_address(address)
+    settings = StoreSettings.from_environment().model_copy(update={"kuberacer_s3_bucket": bucket})
+    return ObjectStore(settings).get_bytes(key)
+
+
+def s3_client(track: str) -> Any:
+    """A client when the track is in the store, else None."""
+    if not track.startswith("s3://"):
+        return None
+    from kuberacer.settings import StoreSettings
+    from kuberacer.store.client import make_client
+
+    return make_client(StoreSettings.from_environment())
+
+
+def extra_modules(requirements: str) -> tuple[set[str], Path | None]:
+    """(names of the modules that the requirement lines bring, the folder that they are in)."""
+    if not requirements.strip():
+        return set(), None
+    from kuberacer.reward.extra_modules import install, module_names
+
+    folder = install(requirements)
+    return module_names(folder), folder
+
+
+def draw(found: "Trial", track: "Track", title: str) -> bytes:
+    from kuberacer.report.reward_map import draw_reward_map
+
+    return draw_reward_map(found, track, title)
+
+
+def summary(found: "Trial", how: str) -> list[tuple[str, str]]:
+    rewards = found.all
+    facts = [
+        ("min", f"{rewards.min():.3f}"),
+        ("mean", f"{rewards.mean():.3f}"),
+        ("max", f"{rewards.max():.3f}"),
+        ("states", f"{rewards.size:,}"),
+        ("runs", how),
+        ("limits", ", ".join(found.limits) or "only Python's own"),
+    ]
+    if rewards.min() == rewards.max():
+        facts.append(("warning:", "the same everywhere; nothing can be learned from it"))
+    return facts
+
+
+def page(options: argparse.Namespace, found: "Trial", picture: bytes, title: str, facts: list[tuple[str, str]]) -> str:
+    if options.reward_map is None:
+        return ""
+    from kuberacer.report.reward_map import reward_page
+
+    return reward_page(picture, found, title, facts)
+
+
+def write_outputs(options: argparse.Namespace, text: str, track: "Track", picture: bytes, html: str) -> None:
+    outputs = [
+        (options.reward_file, text.encode()),
+        (options.track_name, track.name.encode()),
+        (options.reward_map, html.encode()),
+        (options.reward_map_png, picture),
+        (options.track_file, _route_file(track)),
+    ]
+    for path, data in outputs:
+        if path is not None:
+            os.makedirs(path.parent, exist_ok=True)
+            path.write_bytes(data)
+
+
+def _route_file(track: "Track") -> bytes:
+    import io
+
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.save(buffer, track.route())
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    run_main(main)
