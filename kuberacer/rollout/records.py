@@ -30,6 +30,10 @@ class Records:
         path = self.folder / PROGRESS
         return Progress.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Progress()
 
+    def next_episode(self) -> int:
+        """The number of the first episode that has no record yet."""
+        return 1 + max((m.episode for m in self.metrics.metrics if m.phase == "training"), default=-1)
+
     def files(self) -> list[Path]:
         """What a checkpoint takes along so that a resumed training continues the records."""
         return [self.folder / name for name in (HISTORY, METRICS, PROGRESS)]

@@ -41,7 +41,6 @@ class Iteration:
     play_seconds: float
     learn_seconds: float
     lap_seconds: float
-    save_seconds: float
 
     @property
     def mean_return(self) -> float | None:
@@ -79,7 +78,7 @@ class Progress:
 class Trainer:
     """agent and collector play and learn; `drive_lap` measures the graph that `freeze` has just written.
 
-    keep(Iteration, Progress, is_best) puts the checkpoint where it lasts: the loop knows no store.
+    keep(Iteration, Progress) puts the checkpoint where it lasts: the loop knows no store.
     """
 
     agent: Agent
@@ -87,7 +86,7 @@ class Trainer:
     budget: Budget
     freeze: Callable[[], Path]
     drive_lap: Callable[[Path], Lap]
-    keep: Callable[[Iteration, Progress, bool], None]
+    keep: Callable[[Iteration, Progress], None]
     say: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
 
@@ -113,8 +112,7 @@ class Trainer:
         # The clock of the training stands still between a kill and the resume.
         self.progress.seconds += play_seconds + learn_seconds + lap_seconds
         self.progress.episodes += len(finished)
-        is_best = lap.better_than(self.progress.best)
-        if is_best:
+        if lap.better_than(self.progress.best):
             self.progress.best, self.progress.best_iteration = lap, self.agent.iteration
         if lap.completed and self.progress.first_lap_s is None:
             self.progress.first_lap_s = self.progress.seconds
@@ -129,9 +127,8 @@ class Trainer:
             play_seconds=play_seconds,
             learn_seconds=learn_seconds,
             lap_seconds=lap_seconds,
-            save_seconds=0.0,
         )
-        self.keep(turn, self.progress, is_best)
+        self.keep(turn, self.progress)
         self.progress.seconds += lapse()
         self.say(progress_line(turn, self.progress, self.budget))
         return turn

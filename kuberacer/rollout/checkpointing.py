@@ -1,0 +1,99 @@
+"""What a training keeps in the object store at every iteration, sent while the next one is played.
+
+<run>/checkpoints: everything that resuming needs. <run>/model/model_N.pb: the frozen graph of every iteration.
+<run>/training-simtrace/N-iteration.csv: what the cars did.
+"""
+
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kuberacer.coach.agent import Agent
+from kuberacer.rollout.records import Records
+from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.rollout.trainer import Iteration, Progress
+from kuberacer.store.checkpoints import CheckpointStore
+from kuberacer.store.client import ObjectStore
+
+KEPT = 3  # whole checkpoints, beside the best: 140 MB each
+
+
+class Checkpointing:
+    """Saves and sends checkpoints. Use as a context manager: leaving it waits for what is under way."""
+
+    def __init__(self, agent: Agent, records: Records, store: ObjectStore, run: str, work: Path):
+        self.agent, self.records, self.store, self.run, self.work = agent, records, store, run, work
+        self.checkpoints = CheckpointStore(store, run)
+        self.graph = work / "model.pb"
+        self._sender = ThreadPoolExecutor(1, "send-checkpoint")
+        self._sending: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A run that is stopped still sends the checkpoint that it has already saved.
+        self._sender.shutdown(wait=True)
+
+    def restore_last(self) -> int | None:
+        """Bring agent and records to the run's last checkpoint; its iteration, or None when there is none."""
+        manifest = self.checkpoints.find("last")
+        if manifest is None:
+            return None
+        folder = self.work / "restored"
+        self.checkpoints.load(manifest, folder)
+        self.agent.restore(folder)
+        self.records.restore(folder)
+        shutil.rmtree(folder)
+        return manifest.iteration
+
+    def freeze(self) -> Path:
+        """The frozen graph of the weights as they are now."""
+        self.agent.export_frozen(self.graph)
+        return self.graph
+
+    def keep(self, turn: Iteration, progress: Progress, trace: TraceRecorder, track_length: float) -> None:
+        """Save the iteration's checkpoint and send it in the background; raises what went wrong with the one before."""
+        self.records.add(turn, progress)
+        csv = self.records.write_trace(turn.iteration, trace, track_length)
+        folder = self.work / f"checkpoint-{turn.iteration}"
+        self.agent.save(folder)
+        for file in self.records.files():
+            shutil.copyfile(file, folder / file.name)
+        graph = self.work / f"model_{turn.iteration}.pb"
+        shutil.copyfile(self.graph, graph)
+        self.wait()
+        lap = {"completed": turn.lap.completed, "seconds": turn.lap.seconds, "progress": turn.lap.progress}
+        self._sending = self._sender.submit(self._send, turn.iteration, folder, graph, csv, lap)
+
+    def wait(self) -> None:
+        """Until the last checkpoint is in the store."""
+        if self._sending is not None:
+            self._sending.result()
+
+    def fetch_best(self, folder: Path) -> None:
+        """The best checkpoint's files, without the training's records."""
+        self.wait()
+        manifest = self.checkpoints.find("best")
+        assert manifest is not None, "a checkpoint was kept"
+        self.checkpoints.load(manifest, folder)
+        for file in self.records.files():
+            (folder / file.name).unlink()
+
+    def fetch_traces(self, folder: Path) -> None:
+        """The sim traces of all iterations, of earlier starts of this run too."""
+        prefix = f"{self.run}/training-simtrace/"
+        for key in self.store.list(prefix):
+            self.store.get_file(key, folder / key.removeprefix(prefix))
+
+    def _send(self, iteration: int, folder: Path, graph: Path, csv: Path, lap: dict) -> None:
+        self.store.put_file(f"{self.run}/model/{graph.name}", graph)
+        self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
+        self.checkpoints.save(folder, iteration, lap)
+        self.checkpoints.prune(KEPT)
+        shutil.rmtree(folder)
+        graph.unlink()

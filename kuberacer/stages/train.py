@@ -1,0 +1,179 @@
+"""Train: play, learn and keep a checkpoint, iteration by iteration; goes on from the run's last checkpoint."""
+
+import argparse
+import json
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kuberacer.coach.agent import Agent
+from kuberacer.coach.build import build_agent
+from kuberacer.coach.frozen_policy import FrozenPolicy
+from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.errors import UserError, run_main
+from kuberacer.formats.write import write_atomically
+from kuberacer.reward.process import RewardProcess
+from kuberacer.rollout.checkpointing import Checkpointing
+from kuberacer.rollout.collector import Collector
+from kuberacer.rollout.laps import Lap, drive_lap
+from kuberacer.rollout.records import HISTORY, METRICS, Records
+from kuberacer.rollout.trainer import Budget, Progress, Trainer
+from kuberacer.settings import StoreSettings
+from kuberacer.sim.episode import SimConfig
+from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.track import Track
+from kuberacer.stages.arguments import stage_parser
+from kuberacer.stages.executor_output import write_metrics
+from kuberacer.store.client import ObjectStore
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    options = arguments()
+    track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
+    metadata = ModelMetadata.parse(options.metadata, options.algorithm)
+    hyper = Hyperparameters.parse(options.hyperparameters, metadata.algorithm)
+    if options.minutes <= 0 and options.steps <= 0:
+        raise UserError("the training has no end: minutes and steps are both 0", "give MINUTES or STEPS")
+    source = options.reward_file.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
+        records = Records(Path(work) / "records")
+        agent = build_agent(metadata, hyper, cars=options.cars, seed=options.seed, preset=options.preset or None)
+        store = ObjectStore(StoreSettings.from_environment())
+        site = json.loads(options.environment.read_text(encoding="utf-8"))["site"]
+        with (
+            Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints,
+            RewardProcess(
+                source, track, options.cars, extra_paths=[site] if site else [], seed=options.seed
+            ) as reward,
+        ):  # fmt: skip
+            resume(checkpoints, records)
+            print(f"training {agent.precision}, reward {reward.path}", flush=True)
+            progress = train(options, track, metadata, hyper, agent, reward, records, checkpoints)
+            checkpoints.wait()
+            collect(options, metadata, hyper, agent, progress, records, checkpoints)
+        agent.close()
+
+
+def resume(checkpoints: Checkpointing, records: Records) -> None:
+    iteration = checkpoints.restore_last()
+    if iteration is not None:
+        seconds = records.progress().seconds
+        print(f"progress: goes on after iteration {iteration} ({seconds:.0f} s of training so far)", flush=True)
+
+
+def train(
+    options: argparse.Namespace,
+    track: Track,
+    metadata: ModelMetadata,
+    hyper: Hyperparameters,
+    agent: Agent,
+    reward: RewardProcess,
+    records: Records,
+    checkpoints: Checkpointing,
+) -> Progress:
+    progress = records.progress()
+    sim = RaceSim(track, options.cars, seed=options.seed + agent.iteration, config=SimConfig())
+    collector = Collector(sim, reward, agent, metadata, agent.stack_size, next_episode=records.next_episode())
+    budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
+    if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
+        return progress
+    trainer = Trainer(
+        agent=agent,
+        collector=collector,
+        budget=budget,
+        freeze=checkpoints.freeze,
+        drive_lap=lambda graph: lap_of(graph, track, metadata, options.seed),
+        keep=lambda turn, done: checkpoints.keep(turn, done, collector.trace, track.length),
+        say=lambda line: print(f"progress: {line}", flush=True),
+        progress=progress,
+    )
+    return trainer.run()
+
+
+def lap_of(graph: Path, track: Track, metadata: ModelMetadata, seed: int) -> Lap:
+    """The lap that the very graph drives which the car would get."""
+    policy = FrozenPolicy(graph, metadata)
+    try:
+        return drive_lap(policy.best_actions, track, metadata, policy.stack_size, SimConfig(start="line"), seed)
+    finally:
+        policy.close()
+
+
+def collect(
+    options: argparse.Namespace,
+    metadata: ModelMetadata,
+    hyper: Hyperparameters,
+    agent: Agent,
+    progress: Progress,
+    records: Records,
+    checkpoints: Checkpointing,
+) -> None:
+    """Write the stage's outputs from what lies in the store."""
+    assert progress.best is not None, "at least one iteration was done"
+    checkpoints.fetch_best(options.checkpoint)
+    (options.checkpoint / "model_metadata.json").write_text(metadata.to_json(), encoding="utf-8")
+    (options.checkpoint / "hyperparameters.json").write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
+    checkpoints.fetch_traces(options.simtrace)
+    for path, source in (
+        (options.training_metrics, records.folder / METRICS),
+        (options.history, records.folder / HISTORY),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, path)
+    best = progress.best
+    summary = {
+        "first_lap_s": progress.first_lap_s,
+        "steps": agent.total_steps,
+        "iterations": agent.iteration,
+        "episodes": progress.episodes,
+        "seconds": round(progress.seconds, 3),
+        "precision": agent.precision,
+        "best": {
+            "iteration": progress.best_iteration,
+            "completed": best.completed,
+            "progress": best.progress,
+            "seconds": best.seconds,
+        },
+    }
+    write_atomically(options.summary, json.dumps(summary, indent=1) + "\n")
+    if options.executor_output:
+        numbers = ("first_lap_s", "steps", "iterations", "episodes", "seconds")
+        write_metrics(options.executor_output, "metrics", {n: summary[n] for n in numbers if summary[n] is not None})
+
+
+def arguments() -> argparse.Namespace:
+    parser = stage_parser(
+        "train",
+        __doc__ or "",
+        "python -m kuberacer.stages.train --reward-file rewards/follow_center_line.py --track-file track.npy "
+        "--track-name oval --environment environment.json --minutes 2 --run my-run --checkpoint checkpoint …",
+    )
+    parser.add_argument("--reward-file", type=Path, required=True, help="Python source")
+    parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
+    parser.add_argument("--track-name", required=True)
+    parser.add_argument("--environment", type=Path, required=True, help="what build_sim_image wrote, JSON")
+    parser.add_argument("--algorithm", default="clipped_ppo", help="clipped_ppo, sac or dqn (%(default)s)")
+    parser.add_argument("--hyperparameters", default="", help="JSON text (default: KubeRacer's)")
+    parser.add_argument("--metadata", default="", help="model metadata, JSON text (default: KubeRacer's)")
+    parser.add_argument("--preset", default="", help="Python source of an rl_coach preset")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of training, 0: no limit (%(default)s)")
+    parser.add_argument("--steps", type=int, default=0, help="environment steps at most, 0: no limit")
+    parser.add_argument("--cars", type=int, default=32, help="that drive at once (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run", required=True, help="name of the run: its folder in the store")
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="OUTPUT", help="folder: the best checkpoint")
+    parser.add_argument("--training-metrics", type=Path, required=True, metavar="OUTPUT", help="TrainingMetrics.json")
+    parser.add_argument("--history", type=Path, required=True, metavar="OUTPUT", help="JSON lines")
+    parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder of CSV files")
+    parser.add_argument("--summary", type=Path, required=True, metavar="OUTPUT", help="JSON")
+    parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_main(main)
