@@ -103,7 +103,11 @@ class Progress:
         table = Table.grid(padding=(0, 1))
         for name, running in self._running.items():
             clock = duration(time.monotonic() - running.began)
-            table.add_row(Text(name, style="bold"), Text(clock, style="dim"), Text(running.said, overflow="ellipsis"))
+            table.add_row(
+                Text(name, style="bold"),
+                Text(clock, style="dim"),
+                Text(running.said, overflow="ellipsis", no_wrap=True),
+            )
         return table
 
 

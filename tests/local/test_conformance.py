@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance import artifacts, conditions, exit_handlers, loops, nested, placeholders, retries
+from conformance import artifacts, conditions, exit_handlers, loops, nested, placeholders, retries, steps
 from conformance.case import Case
+from kfp import dsl
 
 from kuberacer.errors import UserError
 from kuberacer.run.compile import compile_to_text
@@ -100,3 +101,46 @@ def test_a_step_without_caching_runs_again_and_a_failed_attempt_is_repeated(tmp_
     first = run(retries.CASES[0], tmp_path)
     assert first.retried > 0
     assert run(retries.CASES[0], tmp_path).cached.count(False) == 2
+
+
+def test_an_importer_brings_a_file_in(tmp_path: Path) -> None:
+    (tmp_path / "track").write_text("a track")
+
+    @dsl.pipeline(name="import")
+    def importing(where: str):
+        nested.look(picture=dsl.importer(artifact_uri=where, artifact_class=dsl.Artifact).output)
+
+    case = Case("importer", importing, {}, {"where": str(tmp_path / "track")})
+    assert run(case, tmp_path).outputs == {"look": [{"seen": "a track"}]}
+
+
+def test_steps_that_do_not_wait_for_each_other_run_at_once(tmp_path: Path) -> None:
+    meet = (
+        "import os, sys, time\n"
+        "open(os.path.join(sys.argv[1], sys.argv[2]), 'w').close()\n"
+        "while len(os.listdir(sys.argv[1])) < 2: time.sleep(0.01)\n"
+    )
+
+    @dsl.container_component
+    def meeting(folder: str, name: str):
+        return dsl.ContainerSpec(image="python", command=["python", "-c", meet], args=[folder, name])
+
+    @dsl.pipeline(name="meetings")
+    def meetings(folder: str):
+        meeting(folder=folder, name="a")
+        meeting(folder=folder, name="b")
+
+    (tmp_path / "shared").mkdir()
+    case = Case("meetings", meetings, {}, {"folder": str(tmp_path / "shared")})
+    assert len(run(case, tmp_path).outputs) == 2
+
+
+def test_after_a_failure_no_further_turn_of_a_loop_starts(tmp_path: Path) -> None:
+    @dsl.pipeline(name="fails")
+    def fails():
+        with dsl.ParallelFor(["a", "b", "c"], parallelism=1) as letter:
+            steps.say(text="after").after(steps.fail(message=letter))
+
+    watcher = run(Case("fails", fails, {}, {}, failed=("fail",)), tmp_path)
+    assert not watcher.outputs
+    assert watcher.failures == ["fail"]

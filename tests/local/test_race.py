@@ -1,0 +1,207 @@
+"""The whole race pipeline in processes, with a tiny budget: its files, its record, its ends."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psutil
+import pytest
+
+STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
+TINY = ("--minutes", "0.2", "--steps", "512", "--cars", "8", "--trials", "1", "--track", "pebble")
+PATIENCE_S = 300  # for a machine with other things to do; nothing here is expected to take long
+
+
+@dataclass
+class Run:
+    """A running `kuberacer run`, its lines as they come, and every process that it ever had."""
+
+    out: Path
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, out: Path, *arguments: str) -> "Run":
+        command = [sys.executable, "-u", "-m", "kuberacer.run.cli", "run", "--out", str(out), *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        run = cls(out, process)
+        for stream, lines in ((process.stdout, run.lines), (process.stderr, run.errors)):
+            Thread(target=lambda stream=stream, lines=lines: lines.extend(line.rstrip() for line in stream)).start()
+        return run
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return dict(json.loads((self.out / "latest" / "run.json").read_text()))
+
+    def look(self) -> dict[int, psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.seen |= {child.pid: child for child in psutil.Process(self.process.pid).children(recursive=True)}
+        return self.seen
+
+    def stage_process(self, stage: str) -> psutil.Process:
+        for child in self.look().values():
+            if child.is_running() and f"kuberacer.stages.{stage}" in " ".join(child.cmdline()):
+                return child
+        raise AssertionError(f"{stage} is not running")
+
+    def wait_for(self, text: str) -> None:
+        """Until a line with this text was printed."""
+        until = time.monotonic() + PATIENCE_S
+        while not any(text in line for line in self.lines):
+            assert self.process.poll() is None, self.errors
+            assert time.monotonic() < until, self.lines
+            self.look()
+            time.sleep(0.1)
+
+    def end(self) -> int:
+        until = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None:
+            assert time.monotonic() < until, self.lines
+            self.look()
+            time.sleep(0.05)
+        time.sleep(0.2)  # for the last lines
+        return self.process.returncode
+
+    def left_behind(self) -> list[str]:
+        """Processes of the run that are still there a moment after its end."""
+        _, alive = psutil.wait_procs(list(self.seen.values()), timeout=20)
+        return [" ".join(process.cmdline()) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("race") / "out"
+
+
+@pytest.fixture(scope="module")
+def first(out: Path) -> Iterator[Run]:
+    run = Run.start(out, *TINY)
+    assert run.end() == 0, run.errors
+    return run
+
+
+def statuses(record: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    return {stage["name"]: (stage["status"], stage["cached"]) for stage in record["stages"]}
+
+
+def test_a_run_leaves_everything_in_its_folder(first: Run) -> None:
+    folder = first.out / "latest"
+    files = ["model.tar.gz", "report.html", "evaluation_metrics.json", "TrainingMetrics.json", "video.mp4"]
+    for name in [*files, "reward_map.png", "model_card.md", "model_card.json", "run.json"]:
+        assert (folder / name).stat().st_size > 0, name
+    for name in ("model", "simtrace"):
+        assert any((folder / name).rglob("*")), name
+    assert sorted(path.stem for path in (folder / "logs").iterdir()) == sorted(STAGES)
+    assert not first.left_behind()
+
+
+def test_the_record_says_what_happened(first: Run) -> None:
+    record = first.record
+    assert statuses(record) == dict.fromkeys(STAGES, ("succeeded", False))
+    assert (record["track"], record["algorithm"], record["seed"], record["trials"]) == ("pebble", "clipped_ppo", 0, 1)
+    assert record["steps"] >= 512
+    assert record["status"] == "succeeded"
+    assert all(Path(path).exists() for path in record["outputs"].values())
+    assert record["run"] == (first.out / "latest").resolve().name
+
+
+def test_the_last_lines_say_where_everything_is(first: Run) -> None:
+    assert first.lines[-4].startswith("laps completed: ")
+    assert [line.split(":")[0] for line in first.lines[-3:]] == ["model", "report", "video"]
+    assert any(line.startswith("train: ") for line in first.lines)
+    assert not any(character < " " for line in first.lines for character in line)
+
+
+def test_a_finished_run_resumed_repeats_nothing(first: Run) -> None:
+    again = Run.start(first.out, "--resume", first.record["run"])
+    assert again.end() == 0, again.errors
+    assert statuses(again.record) == dict.fromkeys(STAGES, ("succeeded", True))
+    assert again.lines[-4:] == first.lines[-4:]
+
+
+def test_a_killed_stage_ends_the_run_which_goes_on_when_resumed(first: Run) -> None:
+    run = Run.start(first.out, "--track", "pebble", "--cars", "8", "--trials", "1", "--minutes", "9", "--seed", "1")
+    run.wait_for("train: ")
+    name = run.record["run"]
+    assert name != first.record["run"] or run.out != first.out
+    assert statuses(run.record)["validate_reward"] == ("succeeded", True)
+    iterations = wait_for_checkpoint(run)
+    run.stage_process("train").kill()
+    assert run.end() == 1
+    assert run.errors[-2].startswith("error: train was killed by SIGKILL")
+    assert f"RESUME={name}" in run.errors[-1]
+    assert not run.left_behind()
+
+    resumed = Run.start(first.out, "--resume", name, "--minutes", "0.1")
+    assert resumed.end() == 0, resumed.errors
+    assert statuses(resumed.record)["validate_reward"] == ("succeeded", True)
+    assert any("goes on after iteration" in line for line in resumed.lines)
+    history = (first.out / name / "logs" / "train.log").read_text()
+    assert iterations
+    assert "goes on" in history
+
+
+def wait_for_checkpoint(run: Run) -> int:
+    """Until two iterations were told of: the first one's checkpoint is in the store then."""
+    until = time.monotonic() + PATIENCE_S
+    while len([line for line in run.lines if line.startswith("train: ")]) < 3:
+        assert run.process.poll() is None, run.errors
+        assert time.monotonic() < until, run.lines
+        run.look()
+        time.sleep(0.1)
+    return len(run.lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_with_a_remedy_and_leaves_no_process(first: Run, number: signal.Signals) -> None:
+    run = Run.start(first.out, "--track", "pebble", "--cars", "8", "--minutes", "9")
+    run.wait_for("validate_reward: ")
+    until = time.monotonic() + PATIENCE_S
+    while statuses(run.record)["train"][0] != "running":
+        assert time.monotonic() < until
+        run.look()
+        time.sleep(0.05)
+    run.look()
+    run.process.send_signal(number)
+    assert run.end() == 128 + number
+    assert run.errors[-2].startswith("error: interrupted")
+    assert "RESUME=" in run.errors[-1]
+    assert (run.record["status"], statuses(run.record)["train"][0]) == ("interrupted", "interrupted")
+    assert not run.left_behind()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+def test_a_killed_command_takes_its_processes_with_it(first: Run) -> None:
+    run = Run.start(first.out, "--track", "pebble", "--cars", "8", "--minutes", "9")
+    run.wait_for("validate_reward: ")
+    run.look()
+    os.kill(run.process.pid, signal.SIGKILL)
+    run.process.wait()
+    assert not run.left_behind()
+
+
+def test_a_store_that_cannot_be_reached_is_named(out: Path) -> None:
+    away = {"KUBERACER_S3_ENDPOINT": "http://127.0.0.1:9", "KUBERACER_S3_BUCKET": "b"}
+    said = subprocess.run(
+        [sys.executable, "-m", "kuberacer.run.cli", "run", "--out", str(out), *TINY],
+        env={**os.environ, **away, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 1
+    cause, remedy = said.stderr.splitlines()[-2:]
+    assert cause.startswith("error: ")
+    assert "127.0.0.1:9" in cause
+    assert remedy.startswith("remedy: ")
