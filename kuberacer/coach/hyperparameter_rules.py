@@ -78,9 +78,9 @@ def _replay(rollout_steps: int, updates: int, heatup: int) -> dict[str, Rule]:
 
 RULES: dict[str, dict[str, Rule]] = {
     "clipped_ppo": {
-        **_common(discount=0.97, batch_size=256, lr=3e-4, loss_type="mean squared error"),
+        **_common(discount=0.97, batch_size=256, lr=5e-4, loss_type="mean squared error"),
         **_E_GREEDY,
-        "num_epochs": Rule(int, 3, "passes over the samples of one iteration", 3, 10),
+        "num_epochs": Rule(int, 2, "passes over the samples of one iteration (DeepRacer: 3 to 10)", 1, 10),
         "beta_entropy": Rule(float, 0.01, "weight of the policy's entropy in the loss", 0, 1),
         "exploration_type": Rule(
             str,

@@ -1,4 +1,4 @@
-"""The car's `model.tar.gz`: `agent/model.pb`, the frozen graph, and `model_metadata.json`; the car takes one .pb only."""
+"""The car's `model.tar.gz`: `agent/model.pb`, the frozen graph, and `model_metadata.json`; exactly one .pb."""
 
 import gzip
 import io
