@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -35,8 +35,9 @@ class Texture:
     texel: float  # m, of level 0
 
     @classmethod
+    @lru_cache(maxsize=4)
     def of(cls, track: Track) -> "Texture":
-        """Draw a track's ground."""
+        """Draw a track's ground, once for all simulators on it."""
         points = np.concatenate([track.inner, track.outer])
         low, high = points.min(axis=0) - MARGIN, points.max(axis=0) + MARGIN
         texel = TEXEL
