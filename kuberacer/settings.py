@@ -28,3 +28,12 @@ class StoreSettings(BaseModel):
                 "or use `make run-pipeline`, which brings its own store",
             )
         return cls.model_validate(found)
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that from_environment reads back."""
+        values = {name.upper(): getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in values.items()
+            if value is not None
+        }
