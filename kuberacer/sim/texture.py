@@ -15,7 +15,7 @@ RGB = {GRASS: (58, 143, 72), ROAD: (58, 62, 70), DASH: (255, 158, 24), LINE: (23
 LINE_WIDTH, DASH_WIDTH, DASH_LENGTH, DASH_GAP = 0.05, 0.04, 0.20, 0.20  # m
 MARGIN = 1.0  # m of grass around the track; beyond the picture there is grass too
 TEXEL = 0.005  # m, doubled until the picture is small enough
-MAX_TEXELS = 1 << 24
+MAX_TEXELS, MAX_SIDE = 1 << 24, 60_000  # a coordinate has 16 bits before the point
 LEVELS = 7
 SUPERSAMPLING = 2
 CACHE_LINE = 64  # bytes
@@ -41,7 +41,7 @@ class Texture:
         points = np.concatenate([track.inner, track.outer])
         low, high = points.min(axis=0) - MARGIN, points.max(axis=0) + MARGIN
         texel = TEXEL
-        while np.prod((high - low) / texel) > MAX_TEXELS:
+        while np.prod((high - low) / texel) > MAX_TEXELS or (high - low).max() / texel > MAX_SIDE:
             texel *= 2.0
         shape = [math.ceil(extent / texel / (1 << (LEVELS - 1))) << (LEVELS - 1) for extent in (high - low)]
         picture = draw_ground(track, (float(low[0]), float(low[1])), texel, (shape[0], shape[1]))

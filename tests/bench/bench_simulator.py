@@ -42,7 +42,7 @@ REWARD_KEYS = ("all_wheels_on_track", "distance_from_center", "track_width", "sp
 
 
 class Ours:
-    """The simulator with a reward: None, "numpy", "python" (given the keys it reads) or "python_all" (given all keys)."""
+    """The simulator with a reward: None, "numpy", "python" (given what it reads) or "python_all" (given all keys)."""
 
     def __init__(self, cars: int, reward: str | None):
         self.sim, self.reward = RaceSim(load_track(TRACK), cars), reward

@@ -115,3 +115,11 @@ def test_ground_has_road_lines_dashes_and_grass():
 def test_far_outside_there_is_grass_and_sky_only():
     frame = standing_at(oval(), 500.0, -300.0, 30.0).frames[0]
     assert set(np.unique(frame)) == {GRASS, SKY}
+
+
+def test_texture_of_a_very_long_track_fits_the_fixed_point():
+    texture = Texture.of(straight(length=900.0, width=1.0, rows=900))
+    assert texture.levels[0, 2] < 1 << 16
+    assert texture.texels.nbytes < 64 << 20
+    frame = standing_at(straight(length=900.0, width=1.0, rows=900), 890.0, 0.0, 0.0).frames[0]
+    assert {GRASS, ROAD, SKY} <= set(np.unique(frame))
