@@ -7,31 +7,37 @@ checkpoints before it as they were.
 
 import hashlib
 import json
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kuberacer.errors import UserError
-from kuberacer.store.client import ObjectStore
+from kuberacer.store.client import NotFoundError, ObjectStore
 
 SCHEMA = 1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
+class DamagedError(UserError):
+    """A file of a checkpoint is not what its manifest says."""
+
+
 @dataclass(frozen=True)
 class Manifest:
-    """One checkpoint. files: name -> (sha256, bytes). lap: {completed, seconds, progress} of its deterministic lap."""
+    """One checkpoint. files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps."""
 
     iteration: int
     files: dict[str, tuple[str, int]]
     lap: dict[str, Any]
     schema: int = SCHEMA
 
-    def rank(self) -> tuple[bool, float, float]:
+    def rank(self) -> tuple[int, float, float]:
         """Completed laps first, then the shorter time, then the longer way."""
-        completed = bool(self.lap["completed"])
-        return (completed, -self.lap["seconds"] if completed else 0.0, self.lap["progress"])
+        seconds = self.lap["seconds"] if self.lap["completed"] else math.inf
+        return (self.lap["laps"], -seconds, self.lap["progress"])
 
     @classmethod
     def parse(cls, text: bytes, key: str) -> "Manifest":
@@ -44,7 +50,9 @@ class Manifest:
             for name, (digest, _) in files.items():
                 if not _SAFE_NAME.fullmatch(name) or name in (".", "..") or not re.fullmatch(r"[0-9a-f]{64}", digest):
                     raise ValueError(f"file {name!r} with digest {digest!r}")
-            return cls(int(data["iteration"]), files, dict(data["lap"]))
+            lap = dict(data["lap"])
+            bool(lap["completed"]), float(lap["seconds"]), float(lap["progress"])
+            return cls(int(data["iteration"]), files, lap)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{key} is no checkpoint manifest: {error}", "name a run that this version made") from error
 
@@ -61,7 +69,8 @@ class CheckpointStore:
         for path in sorted(folder.iterdir()):
             digest = file_digest(path)
             files[path.name] = (digest, path.stat().st_size)
-            if not self.store.exists(self._object(digest)):
+            # The size, too: a store whose machine lost power may hold a torn object under the right name.
+            if self.store.size(self._object(digest)) != path.stat().st_size:
                 self.store.put_file(self._object(digest), path)
         manifest = Manifest(iteration, files, lap)
         self.store.put_bytes(self._manifest(iteration), json.dumps(asdict(manifest)).encode(), "application/json")
@@ -74,46 +83,75 @@ class CheckpointStore:
 
     def find(self, which: str | int) -> Manifest | None:
         """The checkpoint "last", "best" or of an iteration; None when there is none."""
-        iterations = self.iterations()
         if isinstance(which, int):
-            return self._read(which) if which in iterations else None
-        if not iterations:
-            return None
+            return self._read(which)
+        manifests = self._manifests()
         if which == "last":
-            return self._read(iterations[-1])
-        # Among equals the later one: it has learned more.
-        return max((self._read(iteration) for iteration in iterations), key=lambda m: (m.rank(), m.iteration))
+            return next(manifests, None)
+        if which == "best":
+            # Among equals the later one: it has learned more.
+            return max(manifests, key=lambda m: (m.rank(), m.iteration), default=None)
+        raise ValueError(f"{which!r} is neither last nor best")
 
     def load(self, manifest: Manifest, folder: Path) -> None:
-        """Fetch a checkpoint's files, each checked against its digest."""
+        """Fetch a checkpoint's files, each checked against its digest. Raises DamagedError or NotFoundError."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, (digest, _) in manifest.files.items():
             self.store.get_file(self._object(digest), folder / name)
             if file_digest(folder / name) != digest:
                 (folder / name).unlink()
-                raise UserError(
+                raise DamagedError(
                     f"checkpoint {manifest.iteration} of {self.prefix}: {name} is damaged in the store",
                     "go on from another checkpoint, and check the store's disk",
                 )
 
-    def prune(self, keep: int) -> None:
-        """Remove all but the last `keep` checkpoints and the best one. Manifests go first, then what none needs."""
-        best = self.find("best")
-        if best is None:
-            return
-        kept = {*self.iterations()[-keep:], best.iteration}
-        gone = [iteration for iteration in self.iterations() if iteration not in kept]
-        if not gone:
-            return
-        removed = [self._read(iteration) for iteration in gone]
-        needed = {digest for iteration in kept for digest, _ in self._read(iteration).files.values()}
-        self.store.delete_all([self._manifest(iteration) for iteration in gone])
-        unused = {digest for manifest in removed for digest, _ in manifest.files.values()} - needed
-        self.store.delete_all([self._object(digest) for digest in sorted(unused)])
+    def load_last(self, folder: Path) -> Manifest | None:
+        """Fetch the last checkpoint, or the last one that is whole where the store has lost something of it.
 
-    def _read(self, iteration: int) -> Manifest:
+        None when there is no checkpoint. Raises DamagedError or NotFoundError when there is none that is whole.
+        """
+        fault: UserError | None = None
+        for manifest in self._manifests():
+            try:
+                self.load(manifest, folder)
+                return manifest
+            except (DamagedError, NotFoundError) as error:
+                fault = fault or error
+                for name in manifest.files:
+                    (folder / name).unlink(missing_ok=True)
+        if fault is not None:
+            raise fault
+        return None
+
+    def prune(self, keep: int) -> list[int]:
+        """Remove all but the last `keep` checkpoints and the best one, and every object that none of these needs.
+
+        For the run's one writer, between two saves: what a killed one left behind goes, too. Manifests go first, so
+        that what a reader finds is whole. Returns the iterations that are gone.
+        """
+        manifests = list(self._manifests())
+        best = max(manifests, key=lambda m: (m.rank(), m.iteration), default=None)
+        kept = [manifest for i, manifest in enumerate(manifests) if i < keep or manifest is best]
+        gone = sorted({m.iteration for m in manifests} - {m.iteration for m in kept})
+        self.store.delete_all([self._manifest(iteration) for iteration in gone])
+        needed = {self._object(digest) for manifest in kept for digest, _ in manifest.files.values()}
+        self.store.delete_all([key for key in self.store.list(f"{self.prefix}/objects/") if key not in needed])
+        return gone
+
+    def _manifests(self) -> Iterator[Manifest]:
+        """Those that are there, the newest first; the writer may remove some while they are read."""
+        for iteration in reversed(self.iterations()):
+            manifest = self._read(iteration)
+            if manifest is not None:
+                yield manifest
+
+    def _read(self, iteration: int) -> Manifest | None:
         key = self._manifest(iteration)
-        return Manifest.parse(self.store.get_bytes(key), key)
+        try:
+            text = self.store.get_bytes(key)
+        except NotFoundError:
+            return None
+        return Manifest.parse(text, key)
 
     def _manifest(self, iteration: int) -> str:
         return f"{self.prefix}/checkpoints/{iteration:08d}.json"

@@ -51,7 +51,9 @@ class ObjectStore:
             with path.open("rb") as file:
                 self._call("put_object", key, Bucket=self.bucket, Key=key, Body=file, ContentType=content_type)
         except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}", "check the file and the disk") from error
+            raise UserError(
+                f"{path} cannot be read: {error.strerror or error}", "check the file and the disk"
+            ) from error
 
     def get_bytes(self, key: str) -> bytes:
         """Raises NotFoundError when there is no such object."""
@@ -74,7 +76,9 @@ class ObjectStore:
         except (BotoCoreError, HTTPClientError) as error:
             raise self._explain(error, "get_object", key) from error
         except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}", "check the folder and the disk") from error
+            raise UserError(
+                f"{path} cannot be written: {error.strerror or error}", "check the folder and the disk"
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -88,12 +92,15 @@ class ObjectStore:
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}
 
-    def exists(self, key: str) -> bool:
+    def size(self, key: str) -> int | None:
+        """Bytes of the object; None when there is no such object."""
         try:
-            self._call("head_object", key, Bucket=self.bucket, Key=key)
+            return self._call("head_object", key, Bucket=self.bucket, Key=key)["ContentLength"]
         except NotFoundError:
-            return False
-        return True
+            return None
+
+    def exists(self, key: str) -> bool:
+        return self.size(key) is not None
 
     def delete(self, key: str) -> None:
         """Deleting what is not there is no error."""

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.server import SeaweedServer
+
+
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
