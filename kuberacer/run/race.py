@@ -43,17 +43,19 @@ def run_race(out: Path, given: Mapping[str, Any], resume: str | None = None) -> 
     record.stages = [Stage(stage_name(name)) for name in order(pipeline.graph)]
     record.parameters = parameters
     with _locked(folder):
+        cache = TaskCache(out / ".cache" / "tasks")
+        cache.forget_oldest()
         file = RecordFile(folder, record)
         file.write()
         _point_latest(out, folder)
         with _ending_noted(file), Progress(file, lambda *of: take_outputs(record, folder, *of)) as progress:
             progress.say(f"run {folder.name} in {folder}")
-            _run_stages(out, folder, pipeline, record, progress)
+            _run_stages(cache, folder, pipeline, record, progress)
         print("\n".join(closing_lines(record, folder)), flush=True)
     return record
 
 
-def _run_stages(out: Path, folder: Path, pipeline: Pipeline, record: RunRecord, progress: Progress) -> None:
+def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunRecord, progress: Progress) -> None:
     from kuberacer.run.store import object_store  # not at the top: boto3 is slow to import, and `validate` needs none
 
     with object_store(folder / ".store") as store:
@@ -63,7 +65,7 @@ def _run_stages(out: Path, folder: Path, pipeline: Pipeline, record: RunRecord, 
         runner = LocalRunner(
             pipeline=pipeline,
             environments=Environments(),
-            cache=TaskCache(out / ".cache" / "tasks"),
+            cache=cache,
             logs=_made(folder / "logs"),
             run_name=record.run,
             observer=progress,

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from kuberacer.run.local.environments import Environment
 from kuberacer.run.local.values import parse
 from kuberacer.run.spec.model import Component, Container
 
+LIMIT_BYTES = 4 << 30  # about a dozen runs
+IN_USE_S = 6 * 3600.0
 Outputs = dict[str, Any]  # parameters as values, artifacts as Artifact (lists of them from loops)
 
 
@@ -64,11 +67,24 @@ class TaskCache:
                 shutil.rmtree(left, ignore_errors=True)
 
     def find(self, key: str, component: Component) -> Outputs | None:
+        place = self.folder / key / "result.json"
         try:
-            result = json.loads((self.folder / key / "result.json").read_text("utf-8"))
+            result = json.loads(place.read_text("utf-8"))
         except (FileNotFoundError, ValueError):
             return None
+        place.touch()
         return _read_result(result, component, Places(self.folder / key))
+
+    def forget_oldest(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        """Remove what was not used for longest, down to the limit; what a run that is going on may need stays."""
+        entries = sorted((path.stat().st_mtime, path.parent) for path in self.folder.glob("*/result.json"))
+        sizes = {place: sum(file.stat().st_size for file in place.rglob("*") if file.is_file()) for _, place in entries}
+        total = sum(sizes.values())
+        for used, place in entries:
+            if total <= limit_bytes or time.time() - used < IN_USE_S:
+                return
+            shutil.rmtree(place, ignore_errors=True)
+            total -= sizes[place]
 
     def scratch(self) -> Path:
         """A new folder that keep() can put in its place."""

@@ -1,6 +1,8 @@
 """What makes a task the same task, and what is kept of it."""
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,19 @@ def test_of_two_that_finish_the_same_task_both_get_outputs(tmp_path: Path) -> No
     cache.keep(first, "k", COMPONENT)
     assert Path(cache.keep(second, "k", COMPONENT)["made"].uri).read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
+def test_the_oldest_are_forgotten_but_nothing_that_may_be_in_use(tmp_path: Path) -> None:
+    cache = TaskCache(tmp_path)
+    for age, name in enumerate(("newest", "older", "oldest")):
+        cache.keep(finish(cache, "x" * 1000), name, COMPONENT)
+        then = time.time() - age * 24 * 3600
+        os.utime(tmp_path / name / "result.json", (then, then))
+    cache.forget_oldest(limit_bytes=3000)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["newest", "older"]
+    assert cache.find("older", COMPONENT)
+    cache.forget_oldest(limit_bytes=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["newest", "older"]
 
 
 def test_an_output_of_the_wrong_type_is_named(tmp_path: Path) -> None:
