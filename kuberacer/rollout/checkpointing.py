@@ -6,6 +6,7 @@
 
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,7 +68,7 @@ class Checkpointing:
         graph = self.work / f"model_{turn.iteration}.pb"
         shutil.copyfile(self.graph, graph)
         self.wait()
-        lap = {"completed": turn.lap.completed, "seconds": turn.lap.seconds, "progress": turn.lap.progress}
+        lap = asdict(turn.lap)
         self._sending = self._sender.submit(self._send, turn.iteration, folder, graph, csv, lap)
 
     def wait(self) -> None:

@@ -1,4 +1,4 @@
-"""Deterministic laps from the start line: how well a policy drives, without exploration."""
+"""Deterministic laps: how well a policy drives, without exploration."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,41 +12,49 @@ from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 
 Policy = Callable[[np.ndarray], np.ndarray]  # observations (cars, height, width, depth) uint8 -> actions
+STARTS = 3  # the line, and two more places: who completes a lap from each has not been lucky once
 
 
 @dataclass(frozen=True)
 class Lap:
-    """One try at a lap, ended by the line, by leaving the track or by the clock."""
+    """Tries at a lap from STARTS places; all but `laps` tell of the one from the start line."""
 
     completed: bool
     progress: float  # percent
     seconds: float  # simulated
     status: str
+    laps: int  # completed, over all starts
 
     def better_than(self, other: "Lap | None") -> bool:
-        """A completed lap beats an uncompleted one; then the shorter time; then the longer way."""
-        if other is None:
-            return True
-        return self.rank() > other.rank()
+        """More completed laps win; then the shorter time from the line; then the longer way."""
+        return other is None or self.rank() > other.rank()
 
-    def rank(self) -> tuple[bool, float, float]:
-        return (self.completed, -self.seconds if self.completed else 0.0, self.progress)
+    def rank(self) -> tuple[int, float, float]:
+        return (self.laps, -self.seconds if self.completed else -np.inf, self.progress)
 
 
-def drive_lap(
-    policy: Policy, track: Track, metadata: ModelMetadata, stack: int, config: SimConfig, seed: int = 0
-) -> Lap:
-    """One car, from the start line, without resets. The simulator is deterministic, so one lap says what many would."""
-    sim = RaceSim(track, 1, seed=seed, config=config)
+def drive_laps(policy: Policy, track: Track, metadata: ModelMetadata, stack: int, seed: int = 0) -> Lap:
+    """One car from each start, without resets. The simulator is deterministic: one try says what many would."""
+    # A training's first episodes start where it takes: car 0 on the line, the others spread over the lap.
+    sim = RaceSim(track, STARTS, seed=seed, config=SimConfig())
     sim.reset()
     sim.render()
     frames = FrameStack(sim.frames, stack)
-    never = np.zeros(1, bool)
+    running = np.ones(STARTS, bool)
+    never = np.zeros(STARTS, bool)
+    laps, line = 0, None
     while True:
         steering, speed = metadata.decode(policy(frames.observations))
         sim.advance(steering, speed)
-        if sim.terminated[0] or sim.truncated[0]:
-            status = sim.status_name(0)
-            return Lap(status == "lap_complete", float(sim.values.progress[0]), float(sim.values.sim_time[0]), status)
-        sim.render()
+        ended = running & (sim.terminated | sim.truncated)
+        running &= ~ended
+        for car in np.flatnonzero(ended):
+            status = sim.status_name(car)
+            laps += status == "lap_complete"
+            if car == 0:
+                line = (status, float(sim.values.progress[0]), float(sim.values.sim_time[0]))
+        if line is not None and not running.any():
+            status, progress, seconds = line
+            return Lap(status == "lap_complete", progress, seconds, status, laps)
+        sim.render(running)
         frames.push(sim.frames, never)

@@ -76,7 +76,7 @@ class Progress:
 
 @dataclass
 class Trainer:
-    """agent and collector play and learn; `drive_lap` measures the graph that `freeze` has just written.
+    """agent and collector play and learn; `drive_laps` measures the graph that `freeze` has just written.
 
     keep(Iteration, Progress) puts the checkpoint where it lasts: the loop knows no store.
     """
@@ -85,7 +85,7 @@ class Trainer:
     collector: Collector
     budget: Budget
     freeze: Callable[[], Path]
-    drive_lap: Callable[[Path], Lap]
+    drive_laps: Callable[[Path], Lap]
     keep: Callable[[Iteration, Progress], None]
     say: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
@@ -107,7 +107,7 @@ class Trainer:
         play_seconds = lapse()
         learning = self.agent.learn(self.collector.stack.observations)
         learn_seconds = lapse()
-        lap = self.drive_lap(self.freeze())
+        lap = self.drive_laps(self.freeze())
         lap_seconds = lapse()
         # The clock of the training stands still between a kill and the resume.
         self.progress.seconds += play_seconds + learn_seconds + lap_seconds

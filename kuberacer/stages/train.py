@@ -19,7 +19,7 @@ from kuberacer.formats.write import write_atomically
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
-from kuberacer.rollout.laps import Lap, drive_lap
+from kuberacer.rollout.laps import Lap, drive_laps
 from kuberacer.rollout.records import HISTORY, METRICS, Records
 from kuberacer.rollout.trainer import Budget, Progress, Trainer
 from kuberacer.settings import StoreSettings
@@ -87,7 +87,7 @@ def train(
         collector=collector,
         budget=budget,
         freeze=checkpoints.freeze,
-        drive_lap=lambda graph: lap_of(graph, track, metadata, options.seed),
+        drive_laps=lambda graph: laps_of(graph, track, metadata, options.seed),
         keep=lambda turn, done: checkpoints.keep(turn, done, collector.trace, track.length),
         say=lambda line: print(f"progress: {line}", flush=True),
         progress=progress,
@@ -95,11 +95,11 @@ def train(
     return trainer.run()
 
 
-def lap_of(graph: Path, track: Track, metadata: ModelMetadata, seed: int) -> Lap:
-    """The lap that the very graph drives which the car would get."""
+def laps_of(graph: Path, track: Track, metadata: ModelMetadata, seed: int) -> Lap:
+    """How the very graph drives which the car would get."""
     policy = FrozenPolicy(graph, metadata)
     try:
-        return drive_lap(policy.best_actions, track, metadata, policy.stack_size, SimConfig(start="line"), seed)
+        return drive_laps(policy.best_actions, track, metadata, policy.stack_size, seed)
     finally:
         policy.close()
 
@@ -136,6 +136,7 @@ def collect(
         "best": {
             "iteration": progress.best_iteration,
             "completed": best.completed,
+            "laps": best.laps,
             "progress": best.progress,
             "seconds": best.seconds,
         },

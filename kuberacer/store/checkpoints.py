@@ -27,7 +27,10 @@ class DamagedError(UserError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """One checkpoint. files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps."""
+    """One checkpoint.
+
+    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps.
+    """
 
     iteration: int
     files: dict[str, tuple[str, int]]
@@ -51,8 +54,10 @@ class Manifest:
                 if not _SAFE_NAME.fullmatch(name) or name in (".", "..") or not re.fullmatch(r"[0-9a-f]{64}", digest):
                     raise ValueError(f"file {name!r} with digest {digest!r}")
             lap = dict(data["lap"])
-            bool(lap["completed"]), float(lap["seconds"]), float(lap["progress"])
-            return cls(int(data["iteration"]), files, lap)
+            manifest = cls(int(data["iteration"]), files, lap)
+            if not all(isinstance(part, int | float) for part in manifest.rank()):
+                raise ValueError(f"lap {lap}")
+            return manifest
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{key} is no checkpoint manifest: {error}", "name a run that this version made") from error
 

@@ -38,7 +38,7 @@ def trained(ring: Track, tmp_path_factory: pytest.TempPathFactory):
     records = Records(tmp_path_factory.mktemp("records"))
     turns: list[Iteration] = []
     lines: list[str] = []
-    laps = iter([Lap(False, 40.0, 9.0, "off_track"), Lap(True, 100.0, 17.0, "lap_complete")])
+    laps = iter([Lap(False, 40.0, 9.0, "off_track", 0), Lap(True, 100.0, 17.0, "lap_complete", 1)])
 
     def keep(turn: Iteration, progress: Progress) -> None:
         turns.append(turn)
@@ -64,7 +64,7 @@ def test_it_ends_with_its_budget_and_counts_steps_and_episodes(trained):
 
 def test_the_first_completed_lap_is_timed_and_the_best_is_known(trained):
     _, turns, progress, _ = trained
-    assert progress.best == Lap(True, 100.0, 17.0, "lap_complete")
+    assert progress.best == Lap(True, 100.0, 17.0, "lap_complete", 1)
     assert progress.best_iteration == 2
     assert turns[0].seconds < progress.first_lap_s <= turns[1].seconds
 
@@ -100,10 +100,12 @@ def test_restored_records_continue(trained, tmp_path: Path):
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
-        (Lap(True, 100, 20, "lap_complete"), Lap(False, 99, 10, "off_track")),
-        (Lap(True, 100, 19, "lap_complete"), Lap(True, 100, 20, "lap_complete")),
-        (Lap(False, 60, 30, "off_track"), Lap(False, 50, 10, "off_track")),
-        (Lap(False, 0, 1, "off_track"), None),
+        (Lap(True, 100, 20, "lap_complete", 1), Lap(False, 99, 10, "off_track", 0)),
+        (Lap(True, 100, 19, "lap_complete", 1), Lap(True, 100, 20, "lap_complete", 1)),
+        (Lap(False, 60, 30, "off_track", 0), Lap(False, 50, 10, "off_track", 0)),
+        (Lap(False, 0, 1, "off_track", 0), None),
+        (Lap(True, 100, 20, "lap_complete", 3), Lap(True, 100, 15, "lap_complete", 1)),
+        (Lap(True, 100, 20, "lap_complete", 1), Lap(False, 100, 15, "off_track", 1)),
     ],
 )
 def test_laps_are_ranked_by_completion_then_time_then_progress(better: Lap, worse: Lap | None):
