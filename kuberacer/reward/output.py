@@ -28,6 +28,7 @@ class LimitedOutput(io.TextIOBase):
         self._size += len(text)
         if self._size > LIMIT:
             if self.strict:
+                self._parts.clear()
                 raise OutputFlood(f"prints more than {LIMIT:,} characters")
             if self._size - len(text) <= LIMIT:
                 self._parts.append("\n[the reward prints too much; the rest is left out]\n")

@@ -28,7 +28,8 @@ from kuberacer.reward.source import DEFAULT_NAME, FUNCTION, RewardSource
 from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
 
 START_S = 20.0  # the interpreter and numpy, on a busy machine
-COMPILE_S = 90.0
+COMPILE_S = 60.0
+COMPILER_MIB = 512
 MAX_MESSAGE = 1 << 20
 # All of the environment that it gets. Threads of a linear algebra library would only take the cars' processor away.
 _ENVIRONMENT = {
@@ -43,7 +44,8 @@ class RewardProcess:
     """`reward(values)` -> rewards (cars,) float64, finite and within ±1e5. Close it, or use it as a context manager.
 
     path: "compiled" or "plain"; why_plain: why not compiled; limits: which of the kernel's limits hold. Everything that
-    goes wrong in the user's code is a UserError with file, line and cause, and ends the process.
+    goes wrong in the user's code is a UserError with file, line and cause, and ends the process. So does the end of the
+    thread that made it.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class RewardProcess:
         extra_paths: Sequence[str | Path] = (),
         allowed_imports: Iterable[str] | None = None,
         timeout_s: float = 10.0,
-        memory_mib: int = 1024,
+        memory_mib: int = 512,
         cpu_s: int | None = None,
         objects: Mapping[str, list] | None = None,
         compile: bool = True,
@@ -64,11 +66,12 @@ class RewardProcess:
         seed: int = 0,
     ):
         """extra_paths: folders with the user's modules. allowed_imports: None leaves that to the validation, which has
-        passed. timeout_s: for one call. memory_mib: beyond the interpreter's own. cpu_s: CPU seconds in all.
-        strict_output: a flood of output is an error. Raises UserError."""
+        passed. timeout_s: for one call. memory_mib: beyond the interpreter's own, and the compiler's when compile is
+        True. cpu_s: CPU seconds in all. strict_output: a flood of output is an error. Raises UserError."""
         self.source = RewardSource.check(source_text, name, allowed_imports)
         self.timeout_s, self.cars = timeout_s, cars
-        self.path, self.why_plain, self.limits = "plain", "", []
+        self.path, self.why_plain = "plain", ""
+        self.limits: list[str] = []
         self._process: subprocess.Popen | None = None
         self._descriptors: list[int] = []
         keys = self.source.keys
@@ -79,29 +82,25 @@ class RewardProcess:
             "text": source_text, "name": name, "imports": imports and sorted(imports), "cars": cars,
             "seed": seed,
             "width": float(track.width), "length": float(track.length), "waypoints": track.waypoints,
-            "extra_paths": [str(path) for path in extra_paths], "memory_mib": memory_mib, "cpu_s": cpu_s,
+            "extra_paths": [str(path) for path in extra_paths], "cpu_s": cpu_s,
+            "memory_mib": memory_mib + COMPILER_MIB * compile,
             "objects": dict(objects or {}), "strict_output": strict_output,
         }  # fmt: skip
         try:
             self._start(track, json.dumps(settings).encode())
-            self._byte(START_S)
-            self.limits = self._message(timeout_s)["limits"]
             if compile:
-                self.compile()
+                self.begin_compile()
+                self._finish_compile_or_restart(track, json.dumps(settings).encode())
         except BaseException:
             self.close()
             raise
-
-    def compile(self) -> bool:
-        """Let the process try to compile the function; whether it did."""
-        self.begin_compile()
-        return self.finish_compile()
 
     def begin_compile(self) -> None:
         """Start compiling; nothing else may be asked of it before finish_compile."""
         os.write(self._commands, b"c")
 
     def finish_compile(self) -> bool:
+        """Whether the function runs compiled from now on."""
         found = self._message(COMPILE_S)
         self.path, self.why_plain = found["path"], found["why_plain"]
         return self.path == "compiled"
@@ -143,7 +142,16 @@ class RewardProcess:
         if getattr(self, "_process", None) is not None:
             self.close()
 
+    def _finish_compile_or_restart(self, track: RoadFacts, settings: bytes) -> None:
+        """A compiler that crashes or never ends is no fault of the function."""
+        try:
+            self.finish_compile()
+        except UserError as error:
+            self._start(track, settings)
+            self.path, self.why_plain = "plain", f"numba failed: {error.cause}"
+
     def _start(self, track: RoadFacts, settings: bytes) -> None:
+        """Start the process and have it load the function."""
         commands_out, self._commands = os.pipe()
         self._answers, answers_in = os.pipe()
         self._dump, dump_in = os.pipe()
@@ -169,6 +177,8 @@ class RewardProcess:
         with contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[os.write(self._commands, data) :]
+        self._byte(START_S)
+        self.limits = self._message(self.timeout_s)["limits"]
 
     def _message(self, wait_s: float) -> dict[str, Any]:
         if self._byte(wait_s) != b"m":

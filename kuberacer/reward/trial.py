@@ -24,7 +24,7 @@ ROW_M = 0.15  # one row of states each 15 cm
 MIN_ROWS, MAX_ROWS = 12, 240
 CALL_S = 1.5  # for all lanes at one row
 LAP_S = 1.0  # for a whole lap; slow functions get fewer rows
-MEMORY_MIB, CPU_S = 1024, 60
+CPU_S = 60
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Trial:
 
 
 class RewardTrial:
-    """A context manager around the process that the function runs in: `drive()`, then perhaps `process.compile()`."""
+    """A context manager around the process that the function runs in."""
 
     def __init__(
         self,
@@ -62,30 +62,36 @@ class RewardTrial:
         """Raises UserError with file, line and cause, as drive() does."""
         self._arguments: dict[str, Any] = {
             "name": name, "allowed_imports": frozenset(allowed_imports), "extra_paths": extra_paths,
-            "timeout_s": CALL_S, "memory_mib": MEMORY_MIB, "cpu_s": CPU_S, "compile": False, "strict_output": True,
+            "timeout_s": CALL_S, "cpu_s": CPU_S, "strict_output": True,
         }  # fmt: skip
         self.text, self.track = text, track
         self.half_widths = _half_widths(track)
-        self.process = RewardProcess(text, track, len(LANES), **self._arguments)
+        self._process = RewardProcess(text, track, len(LANES), compile=False, **self._arguments)
 
     def drive(self) -> Trial:
         """The laps, without and with objects."""
         rows = int(np.clip(self.track.length / ROW_M, MIN_ROWS, MAX_ROWS))
         _, first = next(drive_lap(self.track, LANES, rows, self.half_widths))
-        self.process(first)
+        self._process(first)
         clock = time.perf_counter()
-        self.process(first)
+        self._process(first)
         rows = int(np.clip(LAP_S / (time.perf_counter() - clock), MIN_ROWS, rows))
         clock = time.perf_counter()
         laps = drive_lap(self.track, LANES, rows, self.half_widths)
-        rewards = np.array([self.process(values) for _, values in laps])
+        rewards = np.array([self._process(values) for _, values in laps])
         call_us = (time.perf_counter() - clock) / rewards.size * 1e6
         forward, reverse, wild = np.split(rewards, [len(ACROSS), len(ACROSS) + 3], axis=1)
-        return Trial(forward, reverse, wild, self._among_objects(rows), call_us, self.process.limits)
+        return Trial(forward, reverse, wild, self._among_objects(rows), call_us, self._process.limits)
+
+    def compile(self) -> RewardProcess:
+        """A process as a training has it, with the function compiled if numba takes it; the caller closes it."""
+        return RewardProcess(self.text, self.track, len(LANES), **self._arguments)
 
     def _among_objects(self, rows: int) -> np.ndarray:
         positions, lists = place_objects(self.track)
-        with RewardProcess(self.text, self.track, len(OBJECT_LANES), objects=lists, **self._arguments) as process:
+        with RewardProcess(
+            self.text, self.track, len(OBJECT_LANES), objects=lists, compile=False, **self._arguments
+        ) as process:
             laps = drive_lap(self.track, OBJECT_LANES, rows, self.half_widths, positions)
             return np.array([process(values) for _, values in laps])
 
@@ -93,7 +99,7 @@ class RewardTrial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.close()
+        self._process.close()
 
 
 def _half_widths(track: Track) -> np.ndarray:

@@ -7,6 +7,7 @@ file, line and cause.
 
 import argparse
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,13 @@ def main() -> None:
     track = load_track(options.track, s3_client(options.track))
     with RewardTrial(text, track, name, allowed, [folder] if folder else []) as trial:
         found = trial.drive()
-        trial.process.begin_compile()
-        title = f"{name} on {track.name}"
-        picture = draw(found, track, title) if options.reward_map or options.reward_map_png else b""
-        compiled = trial.process.finish_compile()
-        how = "compiled" if compiled else f"plain Python, {found.call_us:.1f} µs a call ({trial.process.why_plain})"
+        with ThreadPoolExecutor(1) as beside:
+            compiling = beside.submit(trial.compile)
+            title = f"{name} on {track.name}"
+            picture = draw(found, track, title) if options.reward_map or options.reward_map_png else b""
+            with compiling.result() as process:
+                path, why_plain = process.path, process.why_plain
+    how = "compiled" if path == "compiled" else f"plain Python, {found.call_us:.1f} µs a call ({why_plain})"
     facts = summary(found, how)
     write_outputs(options, text, track, picture, page(options, found, picture, title, facts))
     print(f"{title}: " + "; ".join(f"{key} {value}" for key, value in facts), flush=True)
