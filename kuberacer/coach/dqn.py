@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.gradient_step import gated_apply
+from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
 
 
@@ -27,8 +27,9 @@ class DQN(ReplayAgent):
             rewards = tf.placeholder(tf.float64, [None], "kuberacer_rewards")
             terminated = tf.placeholder(tf.bool, [None], "kuberacer_terminated")
             wanted = self._targets(values, target.outputs[0], actions, rewards, terminated)
-            loss = self._loss(online, wanted)
-            apply = gated_apply(online, tf.gradients(loss, online.weights))
+            weights = tf.ones([tf.shape(wanted)[0], 1])
+            (loss,) = rewired([online.total_loss], {online.targets[0]: wanted, online.importance_weights[0]: weights})
+            apply = gated_apply((online, tf.gradients(loss, online.weights)))
             mean_value = tf.reduce_mean(values)
         self._ask = session.make_callable(values, [frames])
         self._step = session.make_callable(
@@ -45,14 +46,6 @@ class DQN(ReplayAgent):
         chosen = tf.one_hot(actions, self._actions, on_value=True, off_value=False)
         spread = tf.tile(tf.cast(taken, tf.float32)[:, None], [1, self._actions])
         return tf.stop_gradient(tf.where(chosen, spread, values))
-
-    def _loss(self, network: Any, wanted: Any) -> Any:
-        """The head's loss for these targets, put together as rl_coach's Head.set_loss does for fed ones."""
-        (head,) = network.output_heads
-        errors = head.loss_type[0](wanted, head.output[0], reduction=tf.losses.Reduction.NONE, loss_collection=None)
-        weight = head.loss_weight[0] * tf.ones([tf.shape(wanted)[0], 1])
-        loss = tf.reduce_mean(weight * tf.reduce_sum(errors, axis=1))
-        return loss + network.l2_regularization if network.network_parameters.l2_regularization else loss
 
     def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
         return self.exploration.choose(self._ask(frames))

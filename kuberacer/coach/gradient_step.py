@@ -1,21 +1,63 @@
-"""Operations on rl_coach's networks that stay inside the session: applying gradients, copying to a target network."""
+"""What makes one session call of a gradient step on rl_coach's networks: other inputs, applied gradients, copies."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kuberacer.coach.compat.tensorflow_names import tf
 
 
-def gated_apply(network: Any, gradients: list[Any] | None = None) -> Any:
-    """An op that updates `network`'s weights with its loss's gradients (or the given ones), by rl_coach's optimizer.
+def rewired(outputs: list[Any], replaced: dict[Any, Any]) -> list[Any]:
+    """The same outputs computed from other inputs: {placeholder: tensor}.
+
+    rl_coach's losses read their targets, and its critic the action, from placeholders. Copying the few operations
+    between those and the outputs keeps everything inside one session call; all else is shared with the original.
+    """
+    after = _reached([op for given in replaced for op in given.consumers()], lambda op: _consumers(op))
+    before = _reached([output.op for output in outputs], lambda op: [given.op for given in op.inputs])
+    copied = after & before
+    graph_def, known = tf.GraphDef(), {given.name: tensor for given, tensor in replaced.items()}
+    for op in copied:
+        node = graph_def.node.add()
+        node.CopyFrom(op.node_def)
+        node.attr.pop("_class", None)
+        del node.input[:]
+        for given in op.inputs:
+            node.input.append(given.name)
+            if given.op not in copied:
+                known.setdefault(given.name, given)
+    names = [output.name for output in outputs]
+    return tf.import_graph_def(graph_def, input_map=known, return_elements=names, name="kuberacer")
+
+
+def _reached(start: list[Any], neighbours: Callable[[Any], list[Any]]) -> set[Any]:
+    found, waiting = set(start), list(start)
+    while waiting:
+        fresh = [op for op in neighbours(waiting.pop()) if op not in found]
+        found.update(fresh)
+        waiting += fresh
+    return found
+
+
+def _consumers(op: Any) -> list[Any]:
+    return [consumer for output in op.outputs for consumer in output.consumers()]
+
+
+def gated_apply(*updates: tuple[Any, list[Any] | None]) -> Any:
+    """An op that updates networks with their gradients, by rl_coach's optimizers. updates: (network, gradients of its
+    weights, or None for those of its own loss).
 
     Weights are reference variables, read in place: one written while another gradient still needs it would corrupt that
     gradient, so no update may start before the last gradient is there. Moving averages of batch normalisation too.
     """
-    gradients = _clipped(network, network.tensor_gradients if gradients is None else gradients)
-    averages = tf.get_collection(tf.GraphKeys.UPDATE_OPS, scope=network.full_name)
-    with tf.control_dependencies([*gradients, *averages]):
-        ready = [tf.identity(gradient) for gradient in gradients]
-    return network.optimizer.apply_gradients(zip(ready, network.weights, strict=True), global_step=network.global_step)
+    pairs = [(network, _clipped(network, gradients or network.tensor_gradients)) for network, gradients in updates]
+    averages = [op for network, _ in pairs for op in tf.get_collection(tf.GraphKeys.UPDATE_OPS, network.full_name)]
+    applied = []
+    with tf.control_dependencies([*(gradient for _, gradients in pairs for gradient in gradients), *averages]):
+        ready = [(network, [tf.identity(gradient) for gradient in gradients]) for network, gradients in pairs]
+    for network, gradients in ready:
+        weights = zip(gradients, network.weights, strict=True)
+        applied.append(network.optimizer.apply_gradients(weights, global_step=network.global_step))
+    return tf.group(*applied)
 
 
 def _clipped(network: Any, gradients: list[Any]) -> list[Any]:

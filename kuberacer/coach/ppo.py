@@ -71,7 +71,7 @@ class ClippedPPO(Agent):
         self._policy_width = policy[0].shape.as_list()[-1]
         head = network.output_heads[1]
         with self.coach.graph.as_default():
-            apply = gated_apply(network)
+            apply = gated_apply((network, None))
         self._ask_policy = session.make_callable(policy, [frames])
         self._ask_value = session.make_callable(value, [frames])
         given = [network.inputs[f"output_1_{i}"] for i in range(len(policy) + 2)]  # actions, old policy, clip

@@ -1,8 +1,8 @@
 """Soft actor-critic: rl_coach's four networks, losses and optimizers, trained from arrays.
 
-rl_coach's critic takes its action from a placeholder, so a gradient step needs three session calls: what the policy
-would do, what the critic says of it, and then the gradient steps of policy, value and critic in one.
-Noise comes from the agent's own generator, so that a restored agent goes on with the same draws.
+A gradient step is one session call: what the policy would do, what the critic says of it, the targets (Haarnoja et
+al. 2018, equations 5 to 8), and the gradient steps of policy, value and critic. Noise comes from the agent's own
+generator, so that a restored agent goes on with the same draws.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.gradient_step import gated_apply
+from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
 
 
@@ -37,32 +37,36 @@ class SAC(ReplayAgent):
         target = self.coach.agent.networks["v"].target_network
         session, frames_of = self.coach.session, self.coach.frames_input
         mean, log_deviation, raw, actions, log_probability, mean_log_probability = policy.outputs
-        noise = random_normal_source(raw)
-        critic_head = critic.output_heads[0]
-        critic_action, action_weight = critic.inputs["output_0_0"], policy.gradients_weights_ph[3]
+        action = critic.inputs["output_0_0"]  # the critic's, of the batch
         with self.coach.graph.as_default():
-            # Equation 13 of Haarnoja et al. 2018, as rl_coach takes it: ∇ log π − ∂Q/∂a · ∇a.
-            gradients = tf.gradients(
-                [mean_log_probability, actions],
-                policy.weights,
-                grad_ys=[tf.ones_like(mean_log_probability), -action_weight],
+            rewards = tf.placeholder(tf.float64, [None], "kuberacer_rewards")
+            terminated = tf.placeholder(tf.bool, [None], "kuberacer_terminated")
+            drawn_value, mean_drawn_value = rewired(critic.outputs, {action: actions})
+            value_target = tf.stop_gradient(drawn_value - log_probability[:, None])
+            critic_target = tf.stop_gradient(self._critic_target(rewards, terminated, target.outputs[0]))
+            weights = tf.ones_like(value_target)
+            (value_loss,) = rewired(
+                [value.total_loss], {value.targets[0]: value_target, value.importance_weights[0]: weights}
             )
-            apply = tf.group(gated_apply(policy, gradients), gated_apply(value), gated_apply(critic))
+            (critic_loss,) = rewired([critic.total_loss], {critic.targets[0]: critic_target})
+            apply = gated_apply(
+                (policy, tf.gradients(mean_log_probability - mean_drawn_value, policy.weights)),
+                (value, tf.gradients(value_loss, value.weights)),
+                (critic, tf.gradients(critic_loss, critic.weights)),
+            )
             best = tf.tanh(mean)
         self._ask = session.make_callable([mean, log_deviation], [frames_of(policy)])
         self._ask_best = session.make_callable(best, [frames_of(policy)])
-        self._ask_policy = session.make_callable(
-            [actions, log_probability, target.outputs[0]], [frames_of(policy), noise, frames_of(target)]
-        )
-        self._ask_critic = session.make_callable(
-            [critic.outputs[0], *critic.gradients_wrt_inputs[1]["output_0_0"]], [frames_of(critic), critic_action]
-        )
-        given = [frames_of(policy), noise, action_weight]
-        given += [frames_of(value), value.targets[0], value.importance_weights[0]]
-        given += [frames_of(critic), critic_action, critic.targets[0]]
         self._step = session.make_callable(
-            [value.total_loss, critic_head.q1_loss, critic_head.q2_loss, mean_log_probability, apply], given
+            [value_loss, critic_loss, mean_log_probability, mean_drawn_value, apply],
+            [*map(frames_of, (policy, value, critic, target)), random_normal_source(raw), action, rewards, terminated],
         )
+
+    def _critic_target(self, rewards: Any, terminated: Any, next_values: Any) -> Any:
+        """r + γ · the target network's value of the next state; in float64, as rl_coach does in Python."""
+        going_on = 1 - tf.cast(terminated, tf.float64)
+        following = going_on[:, None] * self._algorithm.discount * tf.cast(next_values, tf.float64)
+        return tf.cast(rewards[:, None] + following, tf.float32)
 
     def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
         mean, log_deviation = self._ask(frames)
@@ -81,18 +85,13 @@ class SAC(ReplayAgent):
     def _update_with(self, batch: Batch, noise: np.ndarray) -> dict[str, float]:
         """One gradient step with the policy's actions drawn by `noise` (1, batch, 2)."""
         frames, next_frames, actions, rewards, terminated = batch
-        drawn, log_probability, next_value = self._ask_policy(frames, noise, next_frames)
-        drawn_value, action_gradient = self._ask_critic(frames, drawn)
-        value_target = drawn_value - log_probability[:, None]
-        critic_target = rewards[:, None] + (1.0 - terminated[:, None]) * self._algorithm.discount * next_value
-        weights = np.ones((len(frames), 1), np.float32)
-        value_loss, q1_loss, q2_loss, entropy, _ = self._step(
-            frames, noise, action_gradient, frames, value_target, weights, frames, actions, critic_target
+        value_loss, critic_loss, log_probability, drawn_value, _ = self._step(
+            frames, frames, frames, next_frames, noise, actions, rewards, terminated
         )
         return {
-            "loss": value_loss + q1_loss + q2_loss,
+            "loss": value_loss + critic_loss,
             "value_loss": value_loss,
-            "critic_loss": q1_loss + q2_loss,
-            "entropy": -entropy,
-            "mean_value": float(drawn_value.mean()),
+            "critic_loss": critic_loss,
+            "entropy": -log_probability,
+            "mean_value": drawn_value,
         }

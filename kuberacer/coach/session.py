@@ -5,7 +5,7 @@ from typing import Any
 
 from kuberacer.coach.compat.tensorflow_names import tf
 
-# With avx512_bf16 alone DeepRacer's network trains at 0.6 of the speed of fp32 (docs/performance.md): tiles make it pay.
+# With avx512_bf16 alone DeepRacer's network trains at 0.6 of fp32's speed (docs/performance.md): tiles make it pay.
 BF16_FEATURES = {"amx_bf16"}
 # At smaller batches the conversions to and from bf16 cost more than the arithmetic saves.
 BF16_MINIMUM_BATCH = 64
