@@ -80,12 +80,13 @@ def _corners(car: CarPose) -> np.ndarray:
     )
 
 
-def _dashes(points: np.ndarray, dash: float) -> list[list[tuple[float, ...]]]:
+def _dashes(points: np.ndarray, dash: float) -> list[list[tuple[float, float]]]:
     """Every other piece of length `dash` of the line through points (K, 2)."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     starts = np.arange(0, along[-1], 2 * dash)
     pieces = []
     for start in starts:
         at = np.linspace(start, min(start + dash, along[-1]), 4)
-        pieces.append([(np.interp(a, along, points[:, 0]), np.interp(a, along, points[:, 1])) for a in at])
+        x, y = (np.interp(at, along, points[:, k]).tolist() for k in (0, 1))
+        pieces.append(list(zip(x, y, strict=True)))
     return pieces

@@ -19,10 +19,13 @@ Reward = Callable[[ParamArrays], np.ndarray]
 FRAME = spaces.Box(0, 255, (HEIGHT, WIDTH, 1), np.uint8)
 
 
+BANDS, BAND_REWARDS = np.array([0.1, 0.25, 0.5]), np.array([1.0, 0.5, 0.1, 1e-3])  # of the distance by the width
+
+
 def follow_center_line(values: ParamArrays) -> np.ndarray:
     """Rewards (cars,): 1 on the centre line, less in two steps towards the border, next to nothing beyond it."""
-    share = values.distance_from_center / values.track_width
-    return np.select([values.is_offtrack, share <= 0.1, share <= 0.25, share <= 0.5], [1e-3, 1.0, 0.5, 0.1], 1e-3)
+    rewards = BAND_REWARDS[np.searchsorted(BANDS, values.distance_from_center / values.track_width)]
+    return np.where(values.is_offtrack, 1e-3, rewards)
 
 
 class RaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):

@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from kuberacer.sim.race_env import RaceEnv
 from kuberacer.sim.race_sim import SimConfig
-from kuberacer.sim.race_vector_env import RaceVectorEnv
+from kuberacer.sim.race_vector_env import RaceVectorEnv, follow_center_line
 from sim.roads import oval
 
 CONTINUOUS = {"steering_angle": {"low": -30.0, "high": 30.0}, "speed": {"low": 0.5, "high": 2.0}}
@@ -103,3 +103,11 @@ def test_own_reward_sees_the_parameters():
     env = RaceVectorEnv(oval(), 2, reward=lambda values: values.speed * 10.0)
     env.reset(seed=0)
     assert env.step(np.array([2, 7]))[1].tolist() == [10.0, 20.0]
+
+
+def test_default_reward_falls_from_the_centre_to_the_border():
+    env = RaceVectorEnv(oval(width=0.8), 5)
+    env.reset(seed=0)
+    x = 4.0 + np.array([0.0, 0.15, 0.3, 0.45, 0.9])
+    env.sim.place(x, np.zeros(5), np.full(5, 90.0))
+    assert follow_center_line(env.sim.values).tolist() == [1.0, 0.5, 0.1, 1e-3, 1e-3]
