@@ -53,11 +53,15 @@ class TraceRow:
         cells = line.strip().partition(LOG_PREFIX)[2].split(",") if LOG_PREFIX in line else line.strip().split(",")
         if len(cells) != HEADER.count(",") + 1:
             raise ValueError(f"{len(cells)} fields, a sim trace has {HEADER.count(',') + 1}")
-        numbers = [float(cell) for cell in cells[2:7]]
+        x, y, yaw, steer, throttle = (float(cell) for cell in cells[2:7])
         return cls(
-            int(cells[0]),
-            int(cells[1]),
-            *numbers,
+            episode=int(cells[0]),
+            steps=int(cells[1]),
+            x=x,
+            y=y,
+            yaw=yaw,
+            steer=steer,
+            throttle=throttle,
             action=_action(cells[7]),
             reward=float(cells[8]),
             done=_truth(cells[9]),

@@ -1,6 +1,7 @@
 """One look for all plots: readable on light and dark pages, in colours that colour-blind eyes tell apart."""
 
 import io
+from typing import Any, cast
 
 import matplotlib
 
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, which people with colour-blindness tell apart.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#808080"
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
@@ -31,7 +32,7 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
-plt.rcParams.update(STYLE)
+plt.rcParams.update(cast(Any, STYLE))
 
 
 def figure(width: float, height: float, **arguments):

@@ -86,7 +86,7 @@ class Collector:
 
     def _close_episodes(self, done: np.ndarray) -> list[Episode]:
         closed = []
-        for car in np.flatnonzero(done):
+        for car in np.flatnonzero(done).tolist():
             closed.append(
                 Episode(
                     number=int(self.episode_number[car]),

@@ -115,7 +115,7 @@ class Evaluation:
         sim.advance(steering, np.where(running, speed, 0.0))
         rewards = reward(sim.values) if reward else np.zeros(sim.cars)
         back = np.zeros(sim.cars, bool)
-        for car in np.flatnonzero(running):
+        for car in np.flatnonzero(running).tolist():
             trial = self.trials[car]
             trial.status = sim.status_name(car)
             incident = trial.status in INCIDENTS
@@ -132,7 +132,7 @@ class Evaluation:
 
     def _send_back(self, cars: np.ndarray, penalty: float) -> None:
         self.sim.recover(cars, penalty)
-        for car in np.flatnonzero(cars):
+        for car in np.flatnonzero(cars).tolist():
             self.trials[car].resets += 1
             self.trials[car].penalty_seconds += penalty
 

@@ -48,7 +48,7 @@ def drive_laps(policy: Policy, track: Track, metadata: ModelMetadata, stack: int
         sim.advance(steering, speed)
         ended = running & (sim.terminated | sim.truncated)
         running &= ~ended
-        for car in np.flatnonzero(ended):
+        for car in np.flatnonzero(ended).tolist():
             status = sim.status_name(car)
             laps += status == "lap_complete"
             if car == 0:

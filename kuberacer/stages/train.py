@@ -143,8 +143,10 @@ def collect(
     }
     write_atomically(options.summary, json.dumps(summary, indent=1) + "\n")
     if options.executor_output:
-        numbers = ("first_lap_s", "steps", "iterations", "episodes", "seconds")
-        write_metrics(options.executor_output, "metrics", {n: summary[n] for n in numbers if summary[n] is not None})
+        figures = {"steps": agent.total_steps, "iterations": agent.iteration, "seconds": round(progress.seconds, 3)}
+        if progress.first_lap_s is not None:
+            figures["first_lap_s"] = round(progress.first_lap_s, 3)
+        write_metrics(options.executor_output, "metrics", figures)
 
 
 def arguments() -> argparse.Namespace:
