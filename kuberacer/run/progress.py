@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from kuberacer.errors import UserError
 from kuberacer.run.local.cache import Outputs
-from kuberacer.run.record import RecordFile
+from kuberacer.run.record import RecordFile, Stage
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 PREFIX = "progress: "
@@ -74,10 +74,12 @@ class Progress:
     def printed(self, path: str, line: str) -> None:
         if not line.startswith(PREFIX):
             return
-        said = _CONTROL.sub("", line.removeprefix(PREFIX)).strip()
-        self._running[stage_name(path)].said = said
+        running = self._running[stage_name(path)]
+        if self._live:
+            self._settle(stage_name(path), running)
+        running.said = _CONTROL.sub("", line.removeprefix(PREFIX)).strip()
         if not self._live:
-            self.say(f"{stage_name(path)}: {said}")
+            self._settle(stage_name(path), running)
 
     def ended(self, path: str, outputs: Outputs, cached: bool) -> None:
         stage = self._finish(path, "succeeded")
@@ -93,9 +95,17 @@ class Progress:
         self._finish(path, "failed")
         self._record.write()
 
-    def _finish(self, path: str, status: str) -> Any:
+    def _settle(self, name: str, running: _Running) -> None:
+        """What the live line said becomes a line that stays."""
+        if running.said:
+            self.say(f"{name}: {running.said}")
+            running.said = ""
+
+    def _finish(self, path: str, status: str) -> Stage:
         stage = self._record.record.stage(stage_name(path))
-        stage.wall_s = round(time.monotonic() - self._running.pop(stage.name).began, 2)
+        running = self._running.pop(stage.name)
+        self._settle(stage.name, running)
+        stage.wall_s = round(time.monotonic() - running.began, 2)
         stage.status = status
         return stage
 

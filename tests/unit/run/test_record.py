@@ -80,7 +80,10 @@ def test_on_a_terminal_the_running_stage_has_a_live_line(tmp_path: Path) -> None
         progress.started("train")
         progress.printed("train", "progress: iteration 1 [red]")
         progress.say("a line")
-    assert "iteration 1 [red]" in out.getvalue()
+        progress.printed("train", "progress: iteration 2")
+        progress.ended("train", {}, False)
+    assert "train: iteration 1 [red]" in out.getvalue()
+    assert "train: iteration 2" in out.getvalue()
     assert "a line" in out.getvalue()
 
 
