@@ -9,7 +9,7 @@ from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import run_main
 from kuberacer.formats.evaluation_metrics import write_evaluation
-from kuberacer.formats.simtrace import write_trace
+from kuberacer.formats.simtrace import TraceRow, write_trace
 from kuberacer.report.video import FRAMES_PER_SECOND, LapVideo
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.evaluation import Evaluation, Rules, Trial, metrics
@@ -18,6 +18,8 @@ from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.executor_output import write_metrics
+
+AHEAD_OF_MIDDLE = 0.058  # m: x, y lie 0.14 m ahead of the rear axle, the body's middle 0.082 m
 
 
 def main() -> None:
@@ -56,10 +58,16 @@ class Camera:
             f"trial {trial.number} of {self.trials}   {row.tstamp:6.2f} s   {row.progress:5.1f} %   "
             f"{row.throttle:.1f} m/s   {row.steer:+.0f}°   resets {trial.resets}"
         )
-        picture = self.video.compose(sim.frames[0], CarPose(row.x, row.y, row.yaw), np.array(self.path), text)
+        picture = self.video.compose(sim.frames[0], body_pose(row), np.array(self.path), text)
         # The end stays for a second, to be read.
         for _ in range(FRAMES_PER_SECOND if row.done else 1):
             self.video.encode(picture)
+
+
+def body_pose(row: TraceRow) -> CarPose:
+    """The body's middle: a trace tells of a point in front of it."""
+    angle = np.radians(row.yaw)
+    return CarPose(row.x - AHEAD_OF_MIDDLE * np.cos(angle), row.y - AHEAD_OF_MIDDLE * np.sin(angle), row.yaw)
 
 
 def describe(trial: Trial) -> str:
