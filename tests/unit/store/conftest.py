@@ -9,7 +9,6 @@ from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.server import SeaweedServer
 
-
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")

@@ -18,8 +18,9 @@ from kuberacer.store.checkpoints import CheckpointStore, DamagedError, Manifest
 from kuberacer.store.client import NotFoundError, ObjectStore
 
 
-def lap(progress: float = 50.0, seconds: float = 10.0) -> dict[str, Any]:
-    return {"completed": progress >= 100, "seconds": seconds, "progress": progress}
+def lap(progress: float = 50.0, seconds: float = 10.0, laps: int = 0) -> dict[str, Any]:
+    completed = progress >= 100
+    return {"laps": laps or int(completed), "completed": completed, "seconds": seconds, "progress": progress}
 
 
 @pytest.fixture
@@ -65,15 +66,15 @@ def test_equal_files_are_stored_once(checkpoints: CheckpointStore, folder):
     assert len(list(checkpoints.store.list("runs/one/objects/"))) == 5  # 2 weights, 2 pointers, 1 graph
 
 
-def test_best_is_a_completed_lap_then_the_shorter_time_then_the_longer_way(checkpoints: CheckpointStore, folder):
-    laps = [lap(30), lap(60), lap(100, 20), lap(100, 18), lap(99, 1), lap(100, 18)]
+def test_best_is_most_completed_laps_then_the_shorter_time_then_the_longer_way(checkpoints: CheckpointStore, folder):
+    laps = [lap(30), lap(60), lap(100, 20), lap(100, 18), lap(99, 1), lap(100, 18), lap(100, 19, laps=2)]
     best = []
     for iteration, driven in enumerate(laps, start=1):
         checkpoints.save(folder(iteration), iteration, driven)
         found = checkpoints.find("best")
         assert found is not None
         best.append(found.iteration)
-    assert best == [1, 2, 3, 4, 4, 6]
+    assert best == [1, 2, 3, 4, 4, 6, 7]
     with pytest.raises(ValueError, match="neither last nor best"):
         checkpoints.find("bset")
 
