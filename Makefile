@@ -29,6 +29,11 @@ $(ENVS)/race/.ready: images/race/requirements.lock images/race/sdist.lock pyproj
 	@echo $(CURDIR) >$$($(RACE) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
 	@touch $@
 
+# The simulator's kernels, compiled once for this machine: anew when their sources change.
+$(ENVS)/race/.kernels: $(wildcard kuberacer/sim/*.py) $(ENVS)/race/.ready
+	@$(RACE) -m kuberacer.sim.compile_kernels
+	@touch $@
+
 $(ENVS)/tools/.ready: images/tools/requirements.lock pyproject.toml $(ENVS)/uv/.ready
 	@echo "  tools: Kubeflow Pipelines' SDK, the object store, the command line"
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
@@ -46,7 +51,7 @@ $(ENVS)/lint/.ready: tests/lint.lock $(ENVS)/uv/.ready
 	@touch $@
 
 .PHONY: setup
-setup: $(ENVS)/race/.ready $(ENVS)/tools/.ready ## make the environments (the other targets do it when needed)
+setup: $(ENVS)/race/.ready $(ENVS)/race/.kernels $(ENVS)/tools/.ready ## make the environments (the other targets do it when needed)
 
 $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
