@@ -21,7 +21,7 @@ $(ENVS)/uv/.ready: images/bootstrap.lock
 	@touch $@
 
 # The image and the local environment of one name come from one lock.
-$(ENVS)/race/.ready: images/race/requirements.lock images/race/sdist.lock pyproject.toml $(ENVS)/uv/.ready
+$(ENVS)/race/.ready: images/race/requirements.lock images/race/sdist.lock $(ENVS)/uv/.ready
 	@echo "  race: TensorFlow, rl_coach, numba"
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
 	@$(INSTALL) $(RACE) -r images/race/requirements.lock
