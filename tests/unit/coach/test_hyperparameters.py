@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kuberacer.coach import hyperparameter_table
 from kuberacer.coach.hyperparameter_rules import DEEPRACER_KEYS, RULES
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.errors import UserError
@@ -108,3 +110,8 @@ def test_no_tensorflow_is_imported():
         "sys.exit(int(bool({'tensorflow', 'rl_coach'} & sys.modules.keys())))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_reference_page_is_up_to_date():
+    page = Path(__file__).parents[3] / "docs" / "hyperparameters.md"
+    assert page.read_text(encoding="utf-8") == hyperparameter_table.page(), "run the command that the page names"
