@@ -4,8 +4,8 @@ from kuberacer.coach.hyperparameter_rules import DEEPRACER_KEYS, RULES
 
 HEAD = """# Hyperparameters
 
-A JSON object, as DeepRacer's `hyperparameters.json`; values may be strings. A key that the algorithm does not have, or a
-value out of its range, is an error. A file with all of DeepRacer's keys, as its tools write it, works for every
+A JSON object, as DeepRacer's `hyperparameters.json`; values may be strings. A key that the algorithm does not have, or
+a value out of its range, is an error. A file with all of DeepRacer's keys, as its tools write it, works for every
 algorithm: what the algorithm does not have is checked and left out. Keys marked * are KubeRacer's own.
 
 This page is written by `python -m kuberacer.coach.hyperparameter_table > docs/hyperparameters.md`.
