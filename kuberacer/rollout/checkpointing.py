@@ -1,6 +1,7 @@
 """What a training keeps in the object store at every iteration, sent while the next one is played.
 
 <run>/checkpoints: everything that resuming needs. <run>/model/model_N.pb: the frozen graph of every iteration.
+<run>/model/deepracer_checkpoints.json: which is the best and which the last.
 <run>/training-simtrace/N-iteration.csv: what the cars did.
 """
 
@@ -12,10 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from kuberacer.coach.agent import Agent
+from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.rollout.records import Records
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.rollout.trainer import Iteration, Progress
-from kuberacer.store.checkpoints import CheckpointStore
+from kuberacer.store.checkpoints import CheckpointStore, Manifest
 from kuberacer.store.client import ObjectStore
 
 KEPT = 3  # whole checkpoints, beside the best: 140 MB each
@@ -42,11 +44,10 @@ class Checkpointing:
 
     def restore_last(self) -> int | None:
         """Bring agent and records to the run's last checkpoint; its iteration, or None when there is none."""
-        manifest = self.checkpoints.find("last")
+        folder = self.work / "restored"
+        manifest = self.checkpoints.load_last(folder)
         if manifest is None:
             return None
-        folder = self.work / "restored"
-        self.checkpoints.load(manifest, folder)
         self.agent.restore(folder)
         self.records.restore(folder)
         shutil.rmtree(folder)
@@ -95,6 +96,17 @@ class Checkpointing:
         self.store.put_file(f"{self.run}/model/{graph.name}", graph)
         self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
         self.checkpoints.save(folder, iteration, lap)
+        best, last = self.checkpoints.find("best"), self.checkpoints.find("last")
+        assert best, "one was saved just now"
+        assert last
+        listed = Checkpoints(deepracer_entry(best), deepracer_entry(last))
+        self.store.put_bytes(f"{self.run}/model/deepracer_checkpoints.json", listed.to_json().encode())
         self.checkpoints.prune(KEPT)
         shutil.rmtree(folder)
         graph.unlink()
+
+
+def deepracer_entry(manifest: Manifest) -> CheckpointEntry:
+    """A checkpoint as DeepRacer lists it, by the name of its TensorFlow files."""
+    name = next(name for name in manifest.files if name.endswith(".ckpt.index")).removesuffix(".index")
+    return CheckpointEntry(name, manifest.lap["progress"], manifest.saved_at)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,12 +30,14 @@ class DamagedError(UserError):
 class Manifest:
     """One checkpoint.
 
-    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps.
+    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps. saved_at:
+    seconds since the epoch.
     """
 
     iteration: int
     files: dict[str, tuple[str, int]]
     lap: dict[str, Any]
+    saved_at: float
     schema: int = SCHEMA
 
     def rank(self) -> tuple[int, float, float]:
@@ -54,7 +57,7 @@ class Manifest:
                 if not _SAFE_NAME.fullmatch(name) or name in (".", "..") or not re.fullmatch(r"[0-9a-f]{64}", digest):
                     raise ValueError(f"file {name!r} with digest {digest!r}")
             lap = dict(data["lap"])
-            manifest = cls(int(data["iteration"]), files, lap)
+            manifest = cls(int(data["iteration"]), files, lap, float(data["saved_at"]))
             if not all(isinstance(part, int | float) for part in manifest.rank()):
                 raise ValueError(f"lap {lap}")
             return manifest
@@ -77,7 +80,7 @@ class CheckpointStore:
             # The size, too: a store whose machine lost power may hold a torn object under the right name.
             if self.store.size(self._object(digest)) != path.stat().st_size:
                 self.store.put_file(self._object(digest), path)
-        manifest = Manifest(iteration, files, lap)
+        manifest = Manifest(iteration, files, lap, time.time())
         self.store.put_bytes(self._manifest(iteration), json.dumps(asdict(manifest)).encode(), "application/json")
         return manifest
 

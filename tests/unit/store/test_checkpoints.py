@@ -203,14 +203,14 @@ def test_what_the_store_has_lost_is_named_and_the_checkpoint_before_it_is_taken(
     assert found.iteration == 1
     assert content(tmp_path / "out") == content(tmp_path / "checkpoint-1")
     # Saving the same again mends it.
-    assert checkpoints.save(tmp_path / "checkpoint-3", 3, lap()) == last
+    assert checkpoints.save(tmp_path / "checkpoint-3", 3, lap()).files == last.files
     checkpoints.load(last, tmp_path / "mended")
     checkpoints.store.delete_prefix("runs/one/objects/")
     with pytest.raises(NotFoundError):
         checkpoints.load_last(tmp_path / "nothing")
 
 
-GOOD = {"iteration": 1, "files": {"a": ["0" * 64, 1]}, "lap": lap(), "schema": 1}
+GOOD = {"iteration": 1, "files": {"a": ["0" * 64, 1]}, "lap": lap(), "saved_at": 1.0, "schema": 1}
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
