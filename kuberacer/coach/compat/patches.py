@@ -1,5 +1,6 @@
 """Small mends to modules of rl_coach, made right after each is imported. Its files stay as published."""
 
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -47,8 +48,15 @@ def _embedder(module: types.ModuleType) -> None:
     kind.__call__ = call
 
 
+def _utils(module: types.ModuleType) -> None:
+    """rl_coach starts two server processes for the locks of a memory. One process is all there is here: its locks do,
+    and nothing is left behind when it is killed."""
+    module.Manager = lambda: types.SimpleNamespace(Lock=threading.Lock)
+
+
 AFTER_IMPORT: dict[str, Callable[[types.ModuleType], None]] = {
     "rl_coach.spaces": _spaces,
+    "rl_coach.utils": _utils,
     "rl_coach.architectures.tensorflow_components.layers": _layers,
     "rl_coach.architectures.tensorflow_components.embedders.embedder": _embedder,
 }
