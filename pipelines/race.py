@@ -43,7 +43,6 @@ def race(
     minutes: float = 2.0,
     steps: int = 0,
     cars: int = 32,
-    workers: int = 0,
     seed: int = 0,
     trials: int = 3,
     off_track_penalty: float = 5.0,
@@ -64,8 +63,7 @@ def race(
         preset: Python source of an rl_coach preset that replaces algorithm and hyperparameters. Empty: none.
         minutes: How long to train, in minutes. 0: until `steps`.
         steps: After how many environment steps to stop training. 0: no limit.
-        cars: Cars that drive at once in the trainer and in each worker.
-        workers: Rollout workers beside the trainer. 0: the trainer drives its own cars.
+        cars: Cars that drive at once.
         seed: Seed of everything that is drawn.
         trials: Laps of the evaluation.
         off_track_penalty: Seconds added in the evaluation each time the car leaves the track.
@@ -98,7 +96,6 @@ def race(
             minutes=minutes,
             steps=steps,
             cars=cars,
-            workers=workers,
             seed=seed,
             run=run,
             job=job,

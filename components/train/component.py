@@ -26,7 +26,6 @@ def train(
     minutes: float = 2.0,
     steps: int = 0,
     cars: int = 32,
-    workers: int = 0,
     seed: int = 0,
     run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
     job: str = "",
@@ -51,7 +50,6 @@ def train(
         minutes: How long to train. 0: no limit.
         steps: After how many environment steps to stop. 0: no limit.
         cars: Cars that drive at once.
-        workers: Rollout workers beside the trainer.
         seed: Seed of everything that is drawn.
         run: Name of the run, below which checkpoints lie in the store. Default: `job`.
         job: What the pipeline's engine calls this run.
@@ -82,8 +80,6 @@ def train(
             steps,
             "--cars",
             cars,
-            "--workers",
-            workers,
             "--seed",
             seed,
             dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),

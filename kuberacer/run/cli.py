@@ -50,7 +50,6 @@ def run(
     steps: Annotated[int | None, typer.Option(min=0, help="Stop training after so many steps. 0: no limit.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
     cars: Annotated[int | None, typer.Option(min=1, help="Cars that drive at once.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Rollout workers beside the trainer.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Laps of the evaluation.")] = None,
     off_track_penalty: Annotated[
         float | None, typer.Option(min=0, help="Seconds for each time off the track in the evaluation.")
@@ -80,7 +79,6 @@ def run(
         "steps": steps,
         "seed": seed,
         "cars": cars,
-        "workers": workers,
         "trials": trials,
         "off_track_penalty": off_track_penalty,
         "collision_penalty": collision_penalty,
