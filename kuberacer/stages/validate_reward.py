@@ -112,7 +112,7 @@ def extra_modules(requirements: str) -> tuple[set[str], Path | None]:
     from kuberacer.reward.extra_modules import install, module_names
 
     folder = install(requirements)
-    return module_names(folder), folder
+    return module_names(requirements, folder), folder
 
 
 def draw(found: "Trial", track: "Track", title: str) -> bytes:
