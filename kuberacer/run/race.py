@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from kuberacer.run.results import closing_lines, take_outputs
 from kuberacer.run.spec import Pipeline, read_pipeline
 from kuberacer.run.spec.check import order
 from kuberacer.run.spec.model import Graph
+
+FULL_BYTES = 128 << 20  # the store refuses to write before a disk is quite full
 
 
 def race_pipeline(out: Path) -> Pipeline:
@@ -113,6 +116,12 @@ def _ending_noted(file: RecordFile) -> Iterator[None]:
     try:
         yield
         file.record.status = "succeeded"
+    except UserError as error:
+        free = shutil.disk_usage(file.path.parent).free
+        if free > FULL_BYTES:
+            raise
+        cause = f"the disk of {file.path.parent} is full ({free >> 20} MiB free): {error.cause}"
+        raise UserError(cause, f"free some space, then {_go_on(file.record)}") from error
     except Interrupted as error:
         file.record.status = "interrupted"
         raise Stopped(error.number, _go_on(file.record)) from error
