@@ -272,10 +272,11 @@ def last_words(log: str) -> str:
     return (telling or lines or ["it said nothing"])[-1][:300]
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+# Looked up before any fork: between fork and exec a child had better not load anything.
+_PRCTL = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
 
 def die_with_parent() -> None:
     """In the child, before exec: the kernel kills it when its parent ends, however that ends."""
-    if _LIBC is None or _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+    if _PRCTL is None or _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(errno.ENOSYS, "prctl")
