@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from wheels import make_source_package, make_wheel
 
 from kuberacer.sim.track import load_track

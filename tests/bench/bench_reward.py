@@ -1,0 +1,60 @@
+"""What the reward function costs, each way it can run: microseconds a car and step.
+
+python -m tests.bench.bench_reward
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kuberacer.reward.process import RewardProcess
+from kuberacer.reward.runner import RewardRunner, load_function
+from kuberacer.reward.samples import sample_states
+from kuberacer.reward.source import RewardSource
+from kuberacer.sim.params import params_dict
+from kuberacer.sim.track import load_track
+
+REWARD = Path(__file__).parents[2] / "rewards" / "follow_center_line.py"
+CARS = (32, 64)
+SECONDS = 0.5  # a measurement
+
+
+def bench_reward() -> dict[str, float]:
+    """Flat, name -> microseconds a car and step; _32 and _64 cars at once."""
+    figures: dict[str, float] = {}
+    track = load_track("hairpin")
+    source = RewardSource.check(REWARD.read_text(encoding="utf-8"), REWARD.name)
+    for cars in CARS:
+        values = next(sample_states(track, cars))
+        runner = RewardRunner(source, track, cars)
+        for name, call in (("plain", whole_params(load_function(source))), ("keys_only", runner.plain)):
+            figures[f"reward_us_per_step_{name}_{cars}"] = measure(call, values) / cars
+        runner.compile(sample_states(track, cars))
+        figures[f"reward_us_per_step_compiled_{cars}"] = measure(runner, values) / cars
+        for name, compiled in (("process_keys_only", False), ("process", True)):
+            with RewardProcess(source.text, track, cars, compile=compiled) as process:
+                figures[f"reward_us_per_step_{name}_{cars}"] = measure(process, values) / cars
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def whole_params(function: Callable) -> Callable:
+    """Every key built for every car, as DeepRacer's simulator does it."""
+    return lambda values: [function(params_dict(values, car)) for car in range(values.cars)]
+
+
+def measure(call: Callable, values: object) -> float:
+    """Microseconds a call, the median over rounds of twenty."""
+    call(values)
+    rounds = []
+    end = time.perf_counter() + SECONDS
+    while time.perf_counter() < end:
+        clock = time.perf_counter()
+        for _ in range(20):
+            call(values)
+        rounds.append((time.perf_counter() - clock) / 20)
+    return sorted(rounds)[len(rounds) // 2] * 1e6
+
+
+if __name__ == "__main__":
+    print(json.dumps(bench_reward(), indent=1))
