@@ -20,22 +20,22 @@ CARS = (32, 64)
 SECONDS = 0.5  # a measurement
 
 
-def bench_reward() -> dict[str, float]:
+def figures() -> dict[str, float]:
     """Flat, name -> microseconds a car and step; _32 and _64 cars at once."""
-    figures: dict[str, float] = {}
+    found: dict[str, float] = {}
     track = load_track("hairpin")
     source = RewardSource.check(REWARD.read_text(encoding="utf-8"), REWARD.name)
     for cars in CARS:
         values = next(sample_states(track, cars))
         runner = RewardRunner(source, track, cars)
         for name, call in (("plain", whole_params(load_function(source))), ("keys_only", runner.plain)):
-            figures[f"reward_us_per_step_{name}_{cars}"] = measure(call, values) / cars
+            found[f"reward_us_per_step_{name}_{cars}"] = measure(call, values) / cars
         runner.compile(sample_states(track, cars))
         figures[f"reward_us_per_step_compiled_{cars}"] = measure(runner, values) / cars
         for name, compiled in (("process_keys_only", False), ("process", True)):
             with RewardProcess(source.text, track, cars, compile=compiled) as process:
-                figures[f"reward_us_per_step_{name}_{cars}"] = measure(process, values) / cars
-    return {name: round(value, 3) for name, value in figures.items()}
+                found[f"reward_us_per_step_{name}_{cars}"] = measure(process, values) / cars
+    return {name: round(value, 3) for name, value in found.items()}
 
 
 def whole_params(function: Callable) -> Callable:
@@ -57,4 +57,4 @@ def measure(call: Callable, values: object) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(bench_reward(), indent=1))
+    print(json.dumps(figures(), indent=1))
