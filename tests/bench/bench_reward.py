@@ -31,7 +31,7 @@ def figures() -> dict[str, float]:
         for name, call in (("plain", whole_params(load_function(source))), ("keys_only", runner.plain)):
             found[f"reward_us_per_step_{name}_{cars}"] = measure(call, values) / cars
         runner.compile(sample_states(track, cars))
-        figures[f"reward_us_per_step_compiled_{cars}"] = measure(runner, values) / cars
+        found[f"reward_us_per_step_compiled_{cars}"] = measure(runner, values) / cars
         for name, compiled in (("process_keys_only", False), ("process", True)):
             with RewardProcess(source.text, track, cars, compile=compiled) as process:
                 found[f"reward_us_per_step_{name}_{cars}"] = measure(process, values) / cars
