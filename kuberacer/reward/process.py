@@ -196,13 +196,16 @@ class RewardProcess:
     def _take_message(self, wait_s: float) -> dict[str, Any]:
         """Read the rest of a message; print what the function printed, raise its error."""
         size = struct.unpack("I", self._read(4, wait_s))[0]
-        if size > MAX_MESSAGE:
-            raise self._failed(UserError(f"{self.source.name}:1: broken answer of its process", "print less"))
-        found = json.loads(self._read(size, wait_s))
-        if found["output"]:
-            print(found["output"].rstrip("\n"), flush=True)
-        if found["error"]:
-            raise self._failed(UserError(*found["error"]))
+        try:
+            found = json.loads(self._read(min(size, MAX_MESSAGE), wait_s))
+            output, error = found["output"], found["error"] and UserError(*map(_printable, found["error"]))
+        except (ValueError, KeyError, TypeError):  # the user's code has written into the pipe
+            error = UserError(f"{self.source.name}:1: its process gives broken answers", "use no file descriptors")
+            raise self._failed(error) from None
+        if output:
+            print(_printable(output).rstrip("\n"), flush=True)
+        if error:
+            raise self._failed(error)
         return found
 
     def _read(self, size: int, wait_s: float) -> bytes:
@@ -254,6 +257,11 @@ class RewardProcess:
     def _failed(self, error: UserError) -> UserError:
         self.close()
         return error
+
+
+def _printable(text: str) -> str:
+    """Without what would steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
 def _check_folders(paths: Sequence[str | Path]) -> None:

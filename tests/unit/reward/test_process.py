@@ -164,6 +164,25 @@ def test_closed_over_threads():
         assert np.array_equal(results[0], reward(values))
 
 
+def test_forged_answers_and_control_characters(capsys):
+    forge = """
+import os
+def reward_function(params):
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, b"m\\x03\\x00\\x00\\x00abc")
+        except OSError:
+            pass
+    return 1.0
+"""
+    with process(forge) as reward, pytest.raises(UserError, match="its process gives broken"):
+        reward(next(sample_states(TRACK, CARS)))
+    text = "def reward_function(params):\n    print('\\x1b[2J')\n    raise ValueError('\\x1b[31m')\n"
+    with process(text) as reward, pytest.raises(UserError, match=r"ValueError: \?\[31m"):
+        reward(next(sample_states(TRACK, CARS)))
+    assert capsys.readouterr().out == "?[2J\n"
+
+
 # The kernel's limits by themselves, without Python's guard in front of them.
 LIMITED = """
 import os, socket, subprocess, sys, resource, ctypes, signal
