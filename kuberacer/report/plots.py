@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
 
 from kuberacer.formats.simtrace import TraceRow
 from kuberacer.report.history import HistoryRow
@@ -28,8 +29,9 @@ def learning_curves(rows: list[HistoryRow]) -> bytes:
         bottom.plot(*zip(*laps, strict=True), "o-", color=GREEN, markersize=4)
     else:
         bottom.text(0.5, 0.5, "no completed lap", transform=bottom.transAxes, ha="center", color=GREY)
+        bottom.set_yticks([])
     bottom.set_title("Lap time without exploration, s")
-    bottom.set_xlabel("iteration")
+    count_iterations(bottom)
     return png(made)
 
 
@@ -40,7 +42,7 @@ def losses(rows: list[HistoryRow]) -> bytes:
     for panel, name in zip(axes[:, 0], names, strict=True):
         panel.plot([r.iteration for r in rows], [r.learning.get(name, np.nan) for r in rows], color=BLUE)
         panel.set_title({"loss": "Loss", "entropy": "Entropy of the policy", "kl": "KL divergence of an update"}[name])
-    axes[-1, 0].set_xlabel("iteration")
+    count_iterations(axes[-1, 0])
     return png(made)
 
 
@@ -78,6 +80,11 @@ def speed_along_lap(rows: list[TraceRow]) -> bytes:
     steering.set_title("Steering, degrees")
     steering.set_xlabel("lap, %")
     return png(made)
+
+
+def count_iterations(axes: Axes) -> None:
+    axes.set_xlabel("iteration")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def draw_track(axes: Axes, track: Track) -> None:

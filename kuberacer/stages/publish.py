@@ -66,12 +66,18 @@ def describe(options: argparse.Namespace, track: Track) -> dict[str, Any]:
             "steps": summary["steps"],
             "training_s": summary["seconds"],
         },
-        "hyperparameters": dict(Hyperparameters.parse(options.hyperparameters or None, options.algorithm).values),
+        "hyperparameters": used_hyperparameters(options),
         "metadata": json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8")),
         "reward": options.reward_file.read_text(encoding="utf-8"),
         "checks": json.loads(options.checks.read_text(encoding="utf-8"))["max_difference"],
         "digests": {name: model_card.digest(path) for name, path in made_of.items()},
     }
+
+
+def used_hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
+    """All that have a value, the defaults too."""
+    values = Hyperparameters.parse(options.hyperparameters or None, options.algorithm).values
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def make_model_folder(options: argparse.Namespace) -> None:
