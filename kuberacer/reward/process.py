@@ -31,6 +31,7 @@ START_S = 20.0  # the interpreter and numpy, on a busy machine
 COMPILE_S = 60.0
 COMPILER_MIB = 512
 MAX_MESSAGE = 1 << 20
+MOST_WAIT = 2.0  # of a deadline by the wall's clock
 # All of the environment that it gets. Threads of a linear algebra library would only take the cars' processor away.
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
@@ -66,8 +67,9 @@ class RewardProcess:
         seed: int = 0,
     ):
         """extra_paths: folders with the user's modules. allowed_imports: None leaves that to the validation, which has
-        passed. timeout_s: for one call. memory_mib: beyond the interpreter's own, and the compiler's when compile is
-        True. cpu_s: CPU seconds in all. strict_output: a flood of output is an error. Raises UserError."""
+        passed. timeout_s: processor seconds for one call. memory_mib: beyond the interpreter's own, and the compiler's
+        when compile is True. cpu_s: processor seconds in all. strict_output: a flood of output is an error.
+        Raises UserError."""
         self.source = RewardSource.check(source_text, name, allowed_imports)
         self.timeout_s, self.cars = timeout_s, cars
         self.path, self.why_plain = "plain", ""
@@ -186,12 +188,22 @@ class RewardProcess:
         return self._take_message(wait_s)
 
     def _byte(self, wait_s: float) -> bytes:
-        if not self._poll.poll(wait_s * 1000):
-            raise self._stuck(wait_s)
+        if not self._poll.poll(0.25 * wait_s * 1000):
+            self._wait_longer(0.75 * wait_s, wait_s)
         byte = os.read(self._answers, 1)
         if not byte:
             raise self._ended()
         return byte
+
+    def _wait_longer(self, left_s: float, wait_s: float) -> None:
+        """Wait for an answer until the process has had left_s seconds of a processor: on a busy machine that takes
+        longer, up to MOST_WAIT times wait_s. Raises UserError."""
+        assert self._process is not None
+        used = processor_seconds(self._process.pid)
+        end = time.monotonic() + (MOST_WAIT - 0.25) * wait_s
+        while not self._poll.poll(max(0.02, left_s - (processor_seconds(self._process.pid) - used)) * 1000):
+            if processor_seconds(self._process.pid) - used >= left_s or time.monotonic() > end:
+                raise self._stuck(wait_s)
 
     def _take_message(self, wait_s: float) -> dict[str, Any]:
         """Read the rest of a message; print what the function printed, raise its error."""
@@ -257,6 +269,15 @@ class RewardProcess:
     def _failed(self, error: UserError) -> UserError:
         self.close()
         return error
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has had; of the wall's clock where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _printable(text: str) -> str:

@@ -22,7 +22,7 @@ LANES = (
 OBJECT_LANES = tuple(Lane(across) for across in (-0.5, 0.0, 0.5))
 ROW_M = 0.15  # one row of states each 15 cm
 MIN_ROWS, MAX_ROWS = 12, 240
-CALL_S = 1.5  # for all lanes at one row
+CALL_S = 1.2  # for all lanes at one row
 LAP_S = 1.0  # for a whole lap; slow functions get fewer rows
 CPU_S = 60
 
