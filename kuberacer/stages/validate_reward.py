@@ -65,7 +65,9 @@ def arguments() -> argparse.Namespace:
 
 
 def read_reward(given: str) -> tuple[str, str]:
-    """(source, its file's name for messages) of what --reward got."""
+    """(source, its file's name for messages) of what --reward got.
+
+    A source has no name; whoever has read it from a file may say so in KUBERACER_REWARD_NAME."""
     if given.startswith("s3://"):
         return _decoded(_from_store(given), given), given.rpartition("/")[2]
     path = Path(given) if "\n" not in given and len(given) < 4096 else None
@@ -74,7 +76,7 @@ def read_reward(given: str) -> tuple[str, str]:
             return _decoded(path.read_bytes(), given), path.name
         except OSError as error:
             raise UserError(f"reward {given} cannot be read: {error.strerror}", "check the path") from None
-    return given, DEFAULT_NAME
+    return given, Path(os.environ.get("KUBERACER_REWARD_NAME") or DEFAULT_NAME).name
 
 
 def _decoded(data: bytes, origin: str) -> str:

@@ -134,6 +134,12 @@ def test_source_as_text_and_a_route_file(tmp_path):
     assert "plain Python" in ended.stdout
 
 
+def test_a_source_may_have_a_name(monkeypatch):
+    monkeypatch.setenv("KUBERACER_REWARD_NAME", "/home/me/fast.py")
+    ended = run_stage("--reward", "def reward_function(params): return 1 / 0", "--track", "pebble")
+    assert ended.stderr.startswith("error: fast.py:1: ZeroDivisionError")
+
+
 def test_constant_reward_is_warned_of():
     ended = run_stage("--reward", "def reward_function(params): return 1.0", "--track", "pebble")
     assert ended.returncode == 0
