@@ -16,7 +16,7 @@ MISSING = {"NoSuchKey", "404", "NotFound"}
 DENIED = {
     "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden", "ExpiredToken", "InvalidToken",
 }  # fmt: skip
-FULL = {"InsufficientStorage", "507", "QuotaExceeded", "EntityTooLarge", "XMinioStorageFull", "InsufficientCapacity"}
+FULL = {"InsufficientStorage", "507", "QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"}
 OWN_BUCKET = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 DELETE_BATCH = 1000  # S3's limit
 
@@ -168,14 +168,14 @@ class ObjectStore:
             return NotFoundError(
                 f"there is no object {self.address(key)} at {self.place}", "check the address or the run's name"
             )
+        if code in FULL or status == 507:
+            return UserError(
+                f"the object store at {self.place} is full ({what})", "free some space there, then start again"
+            )
         if code in DENIED or status == 403:
             return UserError(
                 f"the object store at {self.place} denies {what}: {code}",
                 "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do in the bucket",
-            )
-        if code in FULL or status == 507:
-            return UserError(
-                f"the object store at {self.place} is full ({what})", "free some space there, then start again"
             )
         if status is not None and status >= 500:
             return UserError(

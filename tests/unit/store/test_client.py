@@ -1,5 +1,7 @@
 """Objects go in and come out; each way in which a store can fail has its own words."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,45 @@ def test_a_missing_bucket_is_named(settings: StoreSettings):
 def test_an_endpoint_that_is_no_address_is_said_to_be(settings: StoreSettings):
     with pytest.raises(UserError, match="KUBERACER_S3_ENDPOINT"):
         ObjectStore(settings.model_copy(update={"kuberacer_s3_endpoint": "nonsense"}))
+
+
+class RefusingServer(BaseHTTPRequestHandler):
+    """Answers every request with one error, as other S3 stores word them."""
+
+    status, code = 500, "InternalError"
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = f"<Error><Code>{self.code}</Code><Message>its words</Message></Error>".encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (507, "XMinioStorageFull", "is full"),
+        (403, "QuotaExceeded", "is full"),
+        (403, "RequestTimeTooSkewed", "denies put object key: RequestTimeTooSkewed"),
+        (500, "InternalError", "cannot do it .put object key.: .*its words"),
+        (400, "InvalidRequest", "refuses put object key: .*its words"),
+        (404, "NoSuchBucket", "no bucket 'kuberacer'"),
+    ],
+)
+def test_other_stores_refusals_are_understood(settings: StoreSettings, status: int, code: str, said: str):
+    handler = type("Handler", (RefusingServer,), {"status": status, "code": code})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        store = ObjectStore(settings.model_copy(update={"kuberacer_s3_endpoint": endpoint}), attempts=1)
+        with pytest.raises(UserError, match=said):
+            store.put_bytes("key", b"data")
+        server.shutdown()
 
 
 @given(bucket=st.from_regex(r"[a-z0-9.-]{3,20}", fullmatch=True), key=st.text(min_size=1, max_size=30))
