@@ -51,7 +51,7 @@ def _embedder(module: types.ModuleType) -> None:
 def _utils(module: types.ModuleType) -> None:
     """rl_coach starts two server processes for the locks of a memory. One process is all there is here: its locks do,
     and nothing is left behind when it is killed."""
-    module.Manager = lambda: types.SimpleNamespace(Lock=threading.Lock)
+    module.Manager = lambda: types.SimpleNamespace(Lock=threading.Lock)  # type: ignore[attr-defined]
 
 
 AFTER_IMPORT: dict[str, Callable[[types.ModuleType], None]] = {
