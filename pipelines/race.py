@@ -105,6 +105,7 @@ def race(
     evaluated = evaluate(
         model=frozen.outputs["model"],
         reward_file=reward_file,
+        environment=built.outputs["environment"],
         track_file=track_file,
         track_name=track_name,
         trials=trials,

@@ -9,6 +9,7 @@ from components.images import RACE
 def evaluate(
     model: dsl.Input[dsl.Model],
     reward_file: dsl.Input[dsl.Artifact],
+    environment: dsl.Input[dsl.Artifact],
     track_file: dsl.Input[dsl.Dataset],
     track_name: str,
     evaluation_metrics: dsl.Output[dsl.Artifact],
@@ -26,6 +27,7 @@ def evaluate(
     Args:
         model: The frozen graph.
         reward_file: The reward function, for the trace's reward column.
+        environment: What build_sim_image built.
         track_file: The track's route.
         track_name: The track's name.
         evaluation_metrics: DeepRacer's evaluation metrics (JSON).
@@ -46,6 +48,8 @@ def evaluate(
             model.path,
             "--reward-file",
             reward_file.path,
+            "--environment",
+            environment.path,
             "--track-file",
             track_file.path,
             "--track-name",

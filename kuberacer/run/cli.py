@@ -1,6 +1,7 @@
 """The command `kuberacer`."""
 
 import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -134,6 +135,7 @@ def _given(
 ) -> dict[str, Any]:
     """The parameters that `run` and `validate` share. Files are read here: stages and clusters get their texts."""
     if reward is not None and not reward.startswith("s3://"):
+        os.environ["KUBERACER_REWARD_NAME"] = reward  # its text travels on; the errors in it are this file's
         reward = read_user_file(Path(reward), "reward")
     if track is not None and track.endswith(".npy") and not track.startswith("s3://"):
         must_exist(Path(track), "track")

@@ -72,7 +72,7 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
             logs=_made(folder / "logs"),
             run_name=record.run,
             observer=progress,
-            extra_environment=store.environment,
+            extra_environment={**store.environment, **_cache(folder.parent)},
             also=store.identity,
             go_on=_go_on(record),
         )
@@ -100,9 +100,15 @@ def validate(out: Path, given: Mapping[str, Any]) -> list[str]:
             logs=_made(folder / "logs"),
             run_name="validate",
             observer=progress,
+            extra_environment=_cache(out),
         )
         run_interruptible(runner.run(given))
     return [f"the reward function is valid on {record.track}", f"reward over the track: {folder / 'reward_map.png'}"]
+
+
+def _cache(out: Path) -> dict[str, str]:
+    """Where stages keep what later runs can use again: the modules of rewards, local environments."""
+    return {"KUBERACER_CACHE": str((out / ".cache").resolve())}
 
 
 def _go_on(record: RunRecord) -> str:

@@ -1,6 +1,7 @@
 """Evaluate: the frozen graph drives trials of one lap each, without exploration, with penalties and resets."""
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from kuberacer.errors import run_main
 from kuberacer.formats.evaluation_metrics import write_evaluation
 from kuberacer.formats.simtrace import TraceRow, write_trace
 from kuberacer.report.video import FRAMES_PER_SECOND, LapVideo
+from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.evaluation import Evaluation, Rules, Trial, metrics
 from kuberacer.sim.picture import CarPose
@@ -30,7 +32,13 @@ def main() -> None:
     policy = FrozenPolicy(options.model / "model.pb", metadata)
     evaluation = Evaluation(policy.best_actions, track, metadata, policy.stack_size, rules, options.seed)
     source = options.reward_file.read_text(encoding="utf-8")
-    with RewardProcess(source, track, rules.trials) as reward, LapVideo(options.video, track) as video:
+    site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
+    extra = [site] if site else []
+    with (
+        # Compiling takes longer than the few calls that are made here.
+        RewardProcess(source, track, rules.trials, extra_paths=extra, compile=False, seed=options.seed) as reward,
+        LapVideo(options.video, track) as video,
+    ):
         trials = evaluation.run(reward, Camera(video, rules.trials))
     write_evaluation(options.evaluation_metrics, metrics(trials))
     rows = [row for trial in trials for row in trial.rows]
@@ -80,10 +88,11 @@ def arguments() -> argparse.Namespace:
         "evaluate",
         __doc__ or "",
         "python -m kuberacer.stages.evaluate --model out/latest/model_frozen --track-file track.npy --track-name oval "
-        "--reward-file rewards/follow_center_line.py --evaluation-metrics metrics.json --simtrace traces --video v.mp4",
+        "--reward-file reward.py --environment environment.json --evaluation-metrics m.json --simtrace t --video v.mp4",
     )
     parser.add_argument("--model", type=Path, required=True, help="folder with model.pb and model_metadata.json")
     parser.add_argument("--reward-file", type=Path, required=True, help="for the trace's reward column")
+    parser.add_argument("--environment", type=Path, required=True, help="what build_sim_image wrote, JSON")
     parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
     parser.add_argument("--track-name", required=True)
     parser.add_argument("--trials", type=int, default=3, help="laps to try (%(default)s)")

@@ -16,6 +16,7 @@ from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.write import write_atomically
+from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
@@ -44,7 +45,7 @@ def main() -> None:
         records = Records(Path(work) / "records")
         agent = build_agent(metadata, hyper, cars=options.cars, seed=options.seed, preset=options.preset or None)
         store = ObjectStore(StoreSettings.from_environment())
-        site = json.loads(options.environment.read_text(encoding="utf-8"))["site"]
+        site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
         with (
             Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints,
             RewardProcess(

@@ -33,6 +33,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     agent.close()
     (folder / "model_metadata.json").write_text(metadata.to_json())
     np.save(folder / "track.npy", load_track("pebble").route())
+    (folder / "environment.json").write_text("{}")
     (folder / "reward.py").write_text("def reward_function(params):\n    return float(params['progress'])\n")
     return folder
 
@@ -40,6 +41,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluate(inputs: Path, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kuberacer.stages.evaluate", "--model", str(inputs), "--track-name", "pebble"]
     command += ["--track-file", str(inputs / "track.npy"), "--reward-file", str(inputs / "reward.py")]
+    command += ["--environment", str(inputs / "environment.json")]
     for name, file in OUTPUTS.items():
         command += [f"--{name}", str(folder / file)]
     return subprocess.run([*command, *more], capture_output=True, text=True, timeout=300)
