@@ -204,6 +204,7 @@ class SeaweedServer:
             "-s3.port.lance=0",
             "-s3.localSocket=s3.sock",
             "-filer.localSocket=filer.sock",
+            "-disableHttp=true",
             "-webdav=false",
             "-admin.ui=false",
             "-master.telemetry=false",
@@ -215,13 +216,15 @@ class SeaweedServer:
         ]
 
     def _server_environment(self) -> dict[str, str]:
-        # Without the keys anyone on this machine could write past S3, at its inner ports.
+        # Without the keys anyone on this machine could read and write past S3, at its inner ports.
         return {
             "PATH": os.defpath,
             "HOME": str(self.folder),
             "GOMEMLIMIT": "384MiB",
             "WEED_JWT_SIGNING_KEY": secrets.token_hex(32),
+            "WEED_JWT_SIGNING_READ_KEY": secrets.token_hex(32),
             "WEED_JWT_FILER_SIGNING_KEY": secrets.token_hex(32),
+            "WEED_JWT_FILER_SIGNING_READ_KEY": secrets.token_hex(32),
             "WEED_ADMIN_PASSWORD": secrets.token_hex(32),
         }
 

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,25 @@ def test_what_is_secret_is_only_the_users(tmp_path: Path):
         for port in server._ports.values():  # nothing listens beyond the loopback
             with socket.socket() as probe:
                 probe.bind(("127.0.0.2", port))
+
+
+def test_the_inner_ports_take_no_requests(tmp_path: Path):
+    with SeaweedServer(tmp_path) as server:
+        assert server.settings is not None
+        ObjectStore(server.settings).put_bytes("key", b"data")
+        for service, path in (
+            ("master", "/col/delete?collection=kuberacer"),
+            ("master", "/dir/assign"),
+            ("filer", "/buckets/kuberacer/key"),
+            ("filer", "/"),
+            ("admin", "/"),
+            ("s3", "/kuberacer/key"),
+            ("volume", "/1,0"),
+        ):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"http://127.0.0.1:{server._ports[f'{service}.port']}{path}", timeout=10)
+            assert refused.value.code in (400, 401, 403, 404), (service, path)
+        assert ObjectStore(server.settings).get_bytes("key") == b"data"
 
 
 def test_a_killed_run_leaves_no_server_and_its_data_is_read_again(tmp_path: Path):
