@@ -93,11 +93,11 @@ RULES: dict[str, dict[str, Rule]] = {
         "clip_epsilon": Rule(float, 0.2, "largest change of an action's likelihood ratio", 0.01, 1),
     },
     "sac": {
-        **_common(discount=0.97, batch_size=64, lr=3e-4, loss_type="mean squared error"),
+        **_common(discount=0.9, batch_size=64, lr=5e-4, loss_type="mean squared error"),
         **_replay(rollout_steps=512, updates=128, heatup=1024),
         "exploration_type": Rule(str, "additive_noise", "SAC draws from its own policy", choices=("additive_noise",)),
         "sac_alpha": Rule(float, 0.2, "weight of the policy's entropy against the reward", 1e-4, 1),
-        "target_rate": Rule(float, 0.005, "share of the online weights in each target network update", 1e-5, 1),
+        "target_rate": Rule(float, 0.02, "share of the online weights in each target network update", 1e-5, 1),
     },
     "dqn": {
         **_common(discount=0.97, batch_size=64, lr=3e-4, loss_type="huber"),
