@@ -32,6 +32,7 @@ $(ENVS)/race/.ready: images/race/requirements.lock images/race/sdist.lock $(ENVS
 # The simulator's kernels, compiled once for this machine: anew when their sources change.
 $(ENVS)/race/.kernels: $(wildcard kuberacer/sim/*.py) $(ENVS)/race/.ready
 	@$(RACE) -m kuberacer.sim.compile_kernels
+	@$(RACE) -c 'import kuberacer.coach.build, kuberacer.report.plots, onnxruntime, openvino, tf2onnx' 2>/dev/null # bytecode
 	@touch $@
 
 $(ENVS)/tools/.ready: images/tools/requirements.lock pyproject.toml $(ENVS)/uv/.ready

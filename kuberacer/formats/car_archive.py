@@ -8,7 +8,7 @@ from pathlib import Path
 GRAPH, METADATA = "agent/model.pb", "model_metadata.json"
 
 
-def write_car_archive(path: Path, graph: Path, metadata: Path) -> None:
+def write_car_archive(path: Path, graph: bytes, metadata: bytes) -> None:
     """The same graph and metadata give the same bytes: no times, no owners."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -17,8 +17,7 @@ def write_car_archive(path: Path, graph: Path, metadata: Path) -> None:
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=1, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
-        for name, source in ((GRAPH, graph), (METADATA, metadata)):
-            data = source.read_bytes()
+        for name, data in ((GRAPH, graph), (METADATA, metadata)):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))

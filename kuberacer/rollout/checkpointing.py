@@ -86,6 +86,10 @@ class Checkpointing:
         for file in self.records.files():
             (folder / file.name).unlink()
 
+    def finish(self) -> None:
+        """Keep only what a finished training needs of the store: the best checkpoint, and the last to go on from."""
+        self.checkpoints.prune(1)
+
     def fetch_traces(self, folder: Path) -> None:
         """The sim traces of all iterations, of earlier starts of this run too."""
         prefix = f"{self.run}/training-simtrace/"

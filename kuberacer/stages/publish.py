@@ -4,12 +4,14 @@ import argparse
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import run_main
 from kuberacer.formats import car_archive, simtrace
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
@@ -32,7 +34,7 @@ def main() -> None:
     options = arguments()
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
     card = describe(options, track)
-    car_archive.write_car_archive(options.archive, options.model / "model.pb", options.model / "model_metadata.json")
+    car_archive.write_car_archive(options.archive, *for_the_car(options.model))
     make_model_folder(options)
     write(options.model_card_json, json.dumps(card, indent=1) + "\n")
     write(options.model_card, model_card.markdown(card))
@@ -40,6 +42,17 @@ def main() -> None:
     upload(options)
     results = card["results"]
     print(f"published {options.run}: {results['laps_completed']} of {results['trials']} laps", flush=True)
+
+
+def for_the_car(model: Path) -> tuple[bytes, bytes]:
+    """(frozen graph, metadata) as the car takes them: it knows clipped_ppo and sac, a DQN goes to it as the former."""
+    graph, text = (model / "model.pb").read_bytes(), (model / "model_metadata.json").read_text(encoding="utf-8")
+    metadata = ModelMetadata.parse(text)
+    if metadata.algorithm != "dqn":
+        return graph, text.encode()
+    from kuberacer.coach.freeze import for_car  # TensorFlow: seconds that the other algorithms do without
+
+    return for_car(graph, metadata), replace(metadata, algorithm="clipped_ppo").to_json().encode()
 
 
 def describe(options: argparse.Namespace, track: Track) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -33,7 +34,8 @@ from kuberacer.store.client import ObjectStore
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     options = arguments()
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
     metadata = ModelMetadata.parse(options.metadata, options.algorithm)
@@ -58,6 +60,11 @@ def main() -> None:
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
+
+
+def stop(*_: object) -> NoReturn:
+    """A drain, a deadline, Ctrl-C: leave the loop and send the checkpoint that is on its way."""
+    raise KeyboardInterrupt
 
 
 def resume(checkpoints: Checkpointing, records: Records) -> None:
@@ -117,6 +124,7 @@ def collect(
     """Write the stage's outputs from what lies in the store."""
     assert progress.best is not None, "at least one iteration was done"
     checkpoints.fetch_best(options.checkpoint)
+    checkpoints.finish()
     (options.checkpoint / "model_metadata.json").write_text(metadata.to_json(), encoding="utf-8")
     (options.checkpoint / "hyperparameters.json").write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
     checkpoints.fetch_traces(options.simtrace)

@@ -7,8 +7,11 @@ hyperparameters in fp32, ours with the defaults, and the same network's gradient
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -31,19 +34,22 @@ NO_SENSOR_KEY = json.dumps({"action_space": [{"steering_angle": a, "speed": 1} f
 
 def figures() -> dict[str, float]:
     """Rates in steps or samples a second of wall-clock time, and their ratios."""
-    coach = coach_loop()
-    same = our_loop(SAME, iterations=1)
-    default = our_loop({}, iterations=2)
-    tensorflow = tensorflow_samples(SAME["batch_size"])
+    coach, same, default, tensorflow = (in_a_process(part) for part in PARTS)
     found = {
         "learn_vs_coach_loop_same": same["steps_per_s"] / coach["steps_per_s"],
         "learn_vs_coach_loop_default": default["steps_per_s"] / coach["steps_per_s"],
-        "learner_vs_tensorflow": same["trained_samples_per_s"] / tensorflow,
-        "learn_tensorflow_trained_samples_per_s": tensorflow,
+        "learner_vs_tensorflow": same["trained_samples_per_s"] / tensorflow["trained_samples_per_s"],
     }
-    for name, rates in (("coach", coach), ("same", same), ("default", default)):
+    for name, rates in (("coach", coach), ("same", same), ("default", default), ("tensorflow", tensorflow)):
         found |= {f"learn_{name}_{key}": value for key, value in rates.items()}
     return found
+
+
+def in_a_process(part: str) -> dict[str, float]:
+    """The rates of one part. TensorFlow has one thread pool a process, as large as its first session asked for."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.bench_learning_loop", part]
+    text = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    return json.loads(text.splitlines()[-1])
 
 
 def rates(steps: int, epochs: int, play_s: float, learn_s: float) -> dict[str, float]:
@@ -131,7 +137,7 @@ def tower(frames, outputs: int, name: str):
         return y
 
 
-def tensorflow_samples(batch: int, steps: int = 50) -> float:
+def tensorflow_samples(batch: int, steps: int = 150) -> dict[str, float]:
     """Samples a second of gradient steps on one batch: the same two towers, PPO's losses and Adam, nothing else."""
     rng = np.random.default_rng(0)
     given = {
@@ -157,9 +163,16 @@ def tensorflow_samples(batch: int, steps: int = 50) -> float:
         start = time.perf_counter()
         for _ in range(steps):
             step(*given.values())
-        return steps * batch / (time.perf_counter() - start)
+        return {"trained_samples_per_s": steps * batch / (time.perf_counter() - start)}
+
+
+PARTS: dict[str, Callable[[], dict[str, float]]] = {
+    "coach": coach_loop,
+    "same": lambda: our_loop(SAME, iterations=1),
+    "default": lambda: our_loop({}, iterations=2),
+    "tensorflow": lambda: tensorflow_samples(SAME["batch_size"]),
+}
 
 
 if __name__ == "__main__":
-    for key, value in figures().items():
-        print(f"{key:<44} {value:,.2f}")
+    print(json.dumps(PARTS[sys.argv[1]]()))

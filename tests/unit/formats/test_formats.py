@@ -119,11 +119,9 @@ def test_the_car_archive_holds_two_files_and_the_same_bytes_each_time(
     tmp_path_factory: pytest.TempPathFactory, graph: bytes, metadata: bytes
 ):
     folder = tmp_path_factory.mktemp("car")
-    (folder / "g.pb").write_bytes(graph)
-    (folder / "m.json").write_bytes(metadata)
     archives = [folder / "a.tar.gz", folder / "b.tar.gz"]
     for archive in archives:
-        car_archive.write_car_archive(archive, folder / "g.pb", folder / "m.json")
+        car_archive.write_car_archive(archive, graph, metadata)
     assert archives[0].read_bytes() == archives[1].read_bytes()
     with tarfile.open(fileobj=io.BytesIO(archives[0].read_bytes())) as opened:
         assert opened.getnames() == ["agent/model.pb", "model_metadata.json"]
