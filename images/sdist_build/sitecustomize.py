@@ -1,4 +1,4 @@
-"""On PYTHONPATH while rl-coach-slim is built: its setup.py asks for a Python version in a form that setuptools no longer reads."""
+"""On PYTHONPATH while rl-coach-slim is built: its setup.py names its Python versions in a form no longer read."""
 
 import setuptools
 
