@@ -47,7 +47,6 @@ class Collector:
         self.next_episode = next_episode + sim.cars
         self.returns = np.zeros(sim.cars)
         self.started = np.full(sim.cars, time.time())
-        self.reward_seconds = 0.0
         sim.reset()
         sim.render()
         self.stack = FrameStack(sim.frames, stack)
@@ -65,9 +64,7 @@ class Collector:
         actions = self.agent.act(self.stack.observations)
         steering, speed = self.metadata.decode(actions)
         sim.advance(steering, speed)
-        clock = time.perf_counter()
         rewards = self.reward(sim.values)
-        self.reward_seconds += time.perf_counter() - clock
         self.returns += rewards
         done = sim.terminated | sim.truncated
         self.trace.record(sim, self.episode_number, actions, steering, speed, rewards, done)

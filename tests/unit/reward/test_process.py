@@ -168,7 +168,7 @@ def test_forged_answers_and_control_characters(capsys):
     forge = """
 import os
 def reward_function(params):
-    for descriptor in range(3, 20):
+    for descriptor in range(3, 1024):
         try:
             os.write(descriptor, b"m\\x03\\x00\\x00\\x00abc")
         except OSError:
