@@ -106,7 +106,7 @@ bench: setup $(ENVS)/peers/.ready ## simulator and learning against their peers,
 	@$(RACE) -m tests.bench
 
 .PHONY: bench-learning
-bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole time (an hour), into out/bench-learning.json
+bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole time (half an hour), into out/bench-learning.json
 	@$(TOOLS) -m tests.bench.learning
 
 .PHONY: lock

@@ -18,7 +18,7 @@ COLUMNS = ("track", "algorithm", "seed", "laps", "best_lap_s", "first_lap_s", "w
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tracks", nargs="+", default=["../shared/tracks/reinvent_base.npy", "hairpin", "chicane"])
+    parser.add_argument("--tracks", nargs="+", default=["kidney", "hairpin", "chicane"], help="names or route files")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--algorithm", default="clipped_ppo")
     parser.add_argument("--minutes", type=float, help="of training a run (default: the pipeline's)")
