@@ -6,5 +6,14 @@ from kuberacer import __version__
 
 _REPOSITORY = os.environ.get("KUBERACER_IMAGES", "kuberacer")
 
-# KFP's cache keys hold the image's name, not its content: give a tag of its own, or a digest, to an image of one's own.
-RACE = os.environ.get("KUBERACER_IMAGE_RACE", f"{_REPOSITORY}/race:{__version__}")
+
+def _image(name: str) -> str:
+    """KFP's cache keys hold the image's name, not its content: give a tag of its own, or a digest, to an image of
+    one's own: KUBERACER_IMAGE_RACE=…@sha256:…"""
+    return os.environ.get(f"KUBERACER_IMAGE_{name.replace('-', '_').upper()}", f"{_REPOSITORY}/{name}:{__version__}")
+
+
+RACE = _image("race")
+RACE_GPU = _image("race-gpu")
+ROLLOUT = _image("rollout")
+TOOLS = _image("tools")

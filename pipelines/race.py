@@ -5,6 +5,7 @@ from typing import Optional
 
 from kfp import dsl, kubernetes
 
+from components import pools
 from components.build_sim_image.component import build_sim_image
 from components.evaluate.component import evaluate
 from components.freeze_graph.component import freeze_graph
@@ -22,6 +23,7 @@ STORE_KEYS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
 )
+REDIS_SECRET, REDIS_KEY = "kuberacer-redis", "KUBERACER_REDIS_PASSWORD"  # the trainer's, for its rollout workers
 
 
 def _with_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
@@ -44,6 +46,9 @@ def race(
     steps: int = 0,
     cars: int = 32,
     seed: int = 0,
+    rollout_workers: int = 0,
+    cars_per_worker: int = 16,
+    queue: str = "",
     trials: int = 3,
     off_track_penalty: float = 5.0,
     collision_penalty: float = 5.0,
@@ -63,8 +68,11 @@ def race(
         preset: Python source of an rl_coach preset that replaces algorithm and hyperparameters. Empty: none.
         minutes: How long to train, in minutes. 0: until `steps`.
         steps: After how many environment steps to stop training. 0: no limit.
-        cars: Cars that drive at once.
+        cars: Cars that drive at once in the trainer itself, when there are no rollout workers.
         seed: Seed of everything that is drawn.
+        rollout_workers: Workers that drive cars for the trainer, each a pod of its own. 0: none.
+        cars_per_worker: Cars that each worker drives at once.
+        queue: Kueue's LocalQueue that admits the workers. Empty: none.
         trials: Laps of the evaluation.
         off_track_penalty: Seconds added in the evaluation each time the car leaves the track.
         collision_penalty: Seconds added in the evaluation each time the car hits something.
@@ -77,11 +85,13 @@ def race(
     validated = _with_store(
         validate_reward(reward=reward, track=track, allowed_imports=allowed_imports, requirements=requirements)
     )
+    pools.small(validated)
     reward_file = validated.outputs["reward_file"]
     track_file, track_name = validated.outputs["track_file"], validated.outputs["track_name"]
     built = _with_store(
         build_sim_image(reward_file=reward_file, track_file=track_file, requirements=requirements, run=run, job=job)
     )
+    pools.small(built)
     # No retries here: rl_coach's faults are the user's to mend, and a lost node is retried by the engine itself.
     trained = _with_store(
         train(
@@ -97,11 +107,16 @@ def race(
             steps=steps,
             cars=cars,
             seed=seed,
+            rollout_workers=rollout_workers,
+            cars_per_worker=cars_per_worker,
+            queue=queue,
             run=run,
             job=job,
         )
     )
-    frozen = freeze_graph(checkpoint=trained.outputs["checkpoint"])
+    pools.trainer(trained)
+    kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: REDIS_KEY}, optional=True)
+    frozen = pools.small(freeze_graph(checkpoint=trained.outputs["checkpoint"]))
     evaluated = evaluate(
         model=frozen.outputs["model"],
         reward_file=reward_file,
@@ -114,7 +129,8 @@ def race(
         resets=resets,
         seed=seed,
     )
-    _with_store(
+    pools.small(evaluated)
+    published = _with_store(
         publish(
             model=frozen.outputs["model"],
             checkpoint=trained.outputs["checkpoint"],
@@ -138,3 +154,4 @@ def race(
             job=job,
         )
     )
+    pools.small(published)

@@ -4,7 +4,8 @@ from typing import Optional
 
 from kfp import dsl
 
-from components.images import RACE
+from components.images import RACE, RACE_GPU, ROLLOUT
+from components.pools import trainer_gpus
 
 
 @dsl.container_component
@@ -27,6 +28,9 @@ def train(
     steps: int = 0,
     cars: int = 32,
     seed: int = 0,
+    rollout_workers: int = 0,
+    cars_per_worker: int = 16,
+    queue: str = "",
     run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
     job: str = "",
 ):
@@ -51,11 +55,14 @@ def train(
         steps: After how many environment steps to stop. 0: no limit.
         cars: Cars that drive at once.
         seed: Seed of everything that is drawn.
+        rollout_workers: Workers that drive cars for the trainer. 0: the cars drive in the trainer itself.
+        cars_per_worker: Cars that each worker drives at once.
+        queue: Kueue's LocalQueue that admits the workers. Empty: none.
         run: Name of the run, below which checkpoints lie in the store. Default: `job`.
         job: What the pipeline's engine calls this run.
     """
     return dsl.ContainerSpec(
-        image=RACE,
+        image=RACE_GPU if trainer_gpus() else RACE,
         command=["python", "-m", "kuberacer.stages.train"],
         args=[
             "--reward-file",
@@ -82,6 +89,14 @@ def train(
             cars,
             "--seed",
             seed,
+            "--rollout-workers",
+            rollout_workers,
+            "--cars-per-worker",
+            cars_per_worker,
+            "--rollout-image",
+            ROLLOUT,
+            "--queue",
+            queue,
             dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
             "--checkpoint",
             checkpoint.path,

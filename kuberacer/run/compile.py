@@ -73,8 +73,9 @@ def compile_file(path: Path) -> str:
 def race_text(cache: Path) -> str:
     """The compiled race pipeline. Importing kfp takes seconds: what it compiled is kept in `cache`, by its sources."""
     digest = hashlib.sha256(version("kfp").encode())
-    for name in ("KUBERACER_IMAGES", "KUBERACER_IMAGE_RACE"):
-        digest.update(f"{name}={os.environ.get(name)}".encode())
+    for name in sorted(os.environ):  # what components/images.py and components/pools.py read
+        if name.startswith(("KUBERACER_IMAGE", "KUBERACER_TRAINER_")):
+            digest.update(f"{name}={os.environ[name]}".encode())
     for pattern in _SOURCES:
         for path in sorted(_ROOT.glob(pattern)):
             digest.update(path.read_bytes() + b"\0")
