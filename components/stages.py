@@ -1,8 +1,10 @@
-"""The race pipeline's components by the names of their folders."""
+"""The components by the names of their folders."""
 
 from components.build_sim_image.component import build_sim_image
+from components.compare_sweep.component import compare_sweep
 from components.evaluate.component import evaluate
 from components.freeze_graph.component import freeze_graph
+from components.plan_sweep.component import plan_sweep
 from components.publish.component import publish
 from components.train.component import train
 from components.validate_reward.component import validate_reward
@@ -14,4 +16,6 @@ COMPONENTS = {
     "freeze_graph": freeze_graph,
     "evaluate": evaluate,
     "publish": publish,
+    "plan_sweep": plan_sweep,
+    "compare_sweep": compare_sweep,
 }

@@ -26,7 +26,7 @@ STORE_KEYS = (
 REDIS_SECRET, REDIS_KEY = "kuberacer-redis", "KUBERACER_REDIS_PASSWORD"  # the trainer's, for its rollout workers
 
 
-def _with_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
+def with_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """The stage gets the object store's settings from a secret, which is named here and never read."""
     return kubernetes.use_secret_as_env(task, STORE_SECRET, {key: key for key in STORE_KEYS}, optional=True)
 
@@ -82,18 +82,18 @@ def race(
         run: Name of the run in the object store; the name of an earlier run continues its training. Empty: a new one.
     """
     job = dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER
-    validated = _with_store(
+    validated = with_store(
         validate_reward(reward=reward, track=track, allowed_imports=allowed_imports, requirements=requirements)
     )
     pools.small(validated)
     reward_file = validated.outputs["reward_file"]
     track_file, track_name = validated.outputs["track_file"], validated.outputs["track_name"]
-    built = _with_store(
+    built = with_store(
         build_sim_image(reward_file=reward_file, track_file=track_file, requirements=requirements, run=run, job=job)
     )
     pools.small(built)
     # No retries here: rl_coach's faults are the user's to mend, and a lost node is retried by the engine itself.
-    trained = _with_store(
+    trained = with_store(
         train(
             reward_file=reward_file,
             track_file=track_file,
@@ -130,7 +130,7 @@ def race(
         seed=seed,
     )
     pools.small(evaluated)
-    published = _with_store(
+    published = with_store(
         publish(
             model=frozen.outputs["model"],
             checkpoint=trained.outputs["checkpoint"],

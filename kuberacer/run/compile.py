@@ -55,7 +55,7 @@ def component_texts() -> dict[Path, str]:
 
 
 def compile_file(path: Path) -> str:
-    """The pipeline spec of the one pipeline that a Python file defines. UserError when it defines none or several."""
+    """The pipeline spec of the pipeline that a Python file defines; of several the one with the file's name."""
     from kfp.dsl.graph_component import GraphComponent
 
     must_exist(path, "pipeline")
@@ -65,8 +65,13 @@ def compile_file(path: Path) -> str:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = [value for value in vars(module).values() if isinstance(value, GraphComponent)]
+    if len(found) > 1:
+        found = [value for value in found if value is vars(module).get(path.stem)] or found
     if len(found) != 1:
-        raise UserError(f"{path} defines {len(found)} pipelines", "put one function under @dsl.pipeline into the file")
+        raise UserError(
+            f"{path} defines {len(found)} pipelines",
+            "put one function under @dsl.pipeline into the file, or name one like the file",
+        )
     return compile_to_text(found[0])
 
 

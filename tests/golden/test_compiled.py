@@ -8,6 +8,7 @@ import pytest
 from kuberacer.run.compile import compile_to_text, component_texts
 from kuberacer.run.spec import read_pipeline
 from pipelines.race import race
+from pipelines.sweep import sweep
 
 GOLDEN = Path(__file__).parent
 COMPONENTS = component_texts()
@@ -19,8 +20,9 @@ def check(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, f"REGENERATE=1 writes {path} anew; look at the difference first"
 
 
-def test_race_pipeline() -> None:
-    check(GOLDEN / "race.yaml", compile_to_text(race))
+@pytest.mark.parametrize("pipeline", [race, sweep], ids=lambda pipeline: pipeline.name)
+def test_pipeline(pipeline) -> None:
+    check(GOLDEN / f"{pipeline.name}.yaml", compile_to_text(pipeline))
 
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: path.parent.name)
@@ -28,7 +30,8 @@ def test_component(path: Path) -> None:
     check(path, COMPONENTS[path])
 
 
-def test_race_pipeline_asks_for_every_user_input_with_a_description() -> None:
-    parameters = read_pipeline((GOLDEN / "race.yaml").read_text(encoding="utf-8")).root.parameters
+@pytest.mark.parametrize("name", ["race", "sweep"])
+def test_a_pipeline_asks_for_every_user_input_with_a_description(name: str) -> None:
+    parameters = read_pipeline((GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")).root.parameters
     assert all(parameter.optional and parameter.description for parameter in parameters.values())
     assert "def reward_function" in parameters["reward"].default

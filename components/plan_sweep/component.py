@@ -1,0 +1,43 @@
+"""The trials of a sweep: every setting with every seed."""
+
+from typing import Optional
+
+from kfp import dsl
+
+from components.images import RACE
+
+
+@dsl.container_component
+def plan_sweep(
+    seeds: list,
+    settings: dict,
+    trials: dsl.OutputPath(list),
+    algorithm: str = "clipped_ppo",
+    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    job: str = "",
+):
+    """Crosses seeds with settings, and checks every setting before anything is trained.
+
+    Args:
+        seeds: Whole numbers.
+        settings: Names and their hyperparameters, as hyperparameters.json has them.
+        trials: One entry a trial: name, setting, seed, hyperparameters (JSON text), run.
+        algorithm: clipped_ppo, sac or dqn.
+        run: Name of the sweep. Default: `job`.
+        job: What the pipeline's engine calls this run.
+    """
+    return dsl.ContainerSpec(
+        image=RACE,
+        command=["python", "-m", "kuberacer.stages.plan_sweep"],
+        args=[
+            "--seeds",
+            seeds,
+            "--settings",
+            settings,
+            "--algorithm",
+            algorithm,
+            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--trials",
+            trials,
+        ],
+    )
