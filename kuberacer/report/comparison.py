@@ -47,7 +47,7 @@ def interval(values: list[float]) -> Interval | None:
     if len(values) == 1:
         return Interval(mean, None, 1)
     error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
-    return Interval(mean, float(stats.t.ppf(0.975, len(values) - 1)) * error, len(values))
+    return Interval(mean, float(stats.t.ppf(0.975, len(values) - 1) * error), len(values))
 
 
 @dataclass(frozen=True)
