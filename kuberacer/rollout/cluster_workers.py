@@ -10,6 +10,8 @@ import json
 import time
 from typing import Any
 
+from kubernetes import client, config
+
 from kuberacer.errors import UserError
 from kuberacer.rollout.own_pod import OwnPod
 from kuberacer.rollout.workers import worker_arguments
@@ -25,15 +27,16 @@ ASK_AGAIN_S = 5.0  # how old an answer of the API server about the pods may be
 class ClusterWorkers:
     """Implements kuberacer.rollout.workers.Workers."""
 
-    def __init__(self, run: str, image: str, queue: str = "", pace: float = 0.0):
-        """Raises UserError outside a cluster, or without the rights of Role kuberacer-pipeline."""
-        from kubernetes import client, config
-
+    @classmethod
+    def of_this_pod(cls, run: str, image: str, queue: str = "") -> "ClusterWorkers":
+        """Raises UserError without the rights of Role kuberacer-pipeline."""
         config.load_incluster_config()
+        return cls(run, image, OwnPod.find(client.CoreV1Api()), queue)
+
+    def __init__(self, run: str, image: str, pod: OwnPod, queue: str = "", pace: float = 0.0):
+        """pod: the trainer's. kubernetes.config is loaded."""
         self._core, self._batch, self._discovery = client.CoreV1Api(), client.BatchV1Api(), client.DiscoveryV1Api()
-        self._failure = client.ApiException
-        self.run, self.image, self.queue, self.pace = run, image, queue, pace
-        self.pod = OwnPod.find(self._core)
+        self.run, self.image, self.pod, self.queue, self.pace = run, image, pod, queue, pace
         self.name = f"rollout-{hashlib.sha256(self.pod.uid.encode()).hexdigest()[:10]}"
         self.redis_host = f"{self.name}.{self.pod.namespace}.svc"
         self._wanted = 0
@@ -77,7 +80,7 @@ class ClusterWorkers:
             try:
                 selector = f"batch.kubernetes.io/job-name={self.name}"
                 self._pods = self._core.list_namespaced_pod(self.pod.namespace, label_selector=selector).items
-            except self._failure:
+            except client.ApiException:
                 pass  # the API server may be away for a while: what it said last holds
             self._asked = time.monotonic()
         return self._pods
@@ -87,7 +90,7 @@ class ClusterWorkers:
         try:
             chosen = f"involvedObject.kind=Job,involvedObject.name={self.name}"
             events = self._core.list_namespaced_event(self.pod.namespace, field_selector=chosen).items
-        except self._failure:
+        except client.ApiException:
             return []
         return [event.message for event in events if event.type == "Warning"][-1:]
 
@@ -101,14 +104,14 @@ class ClusterWorkers:
     def _delete(self, job: str) -> None:
         try:
             self._batch.delete_namespaced_job(job, self.pod.namespace, propagation_policy="Background")
-        except self._failure as error:
+        except client.ApiException as error:
             if error.status != 404:
                 raise
 
     def _make(self, kind: str, create: Any, body: dict[str, Any]) -> None:
         try:
             create(self.pod.namespace, body)
-        except self._failure as error:
+        except client.ApiException as error:
             if error.status == 409:  # this container was restarted in its pod
                 return
             said = json.loads(error.body).get("message", error.reason) if error.body else error.reason
@@ -120,7 +123,7 @@ class ClusterWorkers:
     def _settings(self) -> dict[str, Any]:
         try:
             return self._core.read_namespaced_config_map(SETTINGS, self.pod.namespace).data or {}
-        except self._failure as error:
+        except client.ApiException as error:
             if error.status in (403, 404):
                 return {}
             raise
