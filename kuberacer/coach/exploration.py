@@ -7,23 +7,8 @@ from rl_coach.exploration_policies.additive_noise import AdditiveNoise
 from rl_coach.exploration_policies.categorical import Categorical
 from rl_coach.exploration_policies.e_greedy import EGreedy
 
+from kuberacer.coach.choose import additive_noise, categorical, e_greedy
 from kuberacer.errors import UserError
-
-
-def categorical(probabilities: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
-    """A draw from each row of (N, actions), as np.random.choice(actions, p=row) makes it of a uniform number; (N,)."""
-    cumulated = np.cumsum(probabilities, axis=1, dtype=np.float64)
-    return (cumulated / cumulated[:, -1:] <= uniforms[:, None]).sum(axis=1)
-
-
-def e_greedy(values: np.ndarray, epsilons: np.ndarray, uniforms: np.ndarray, random: np.ndarray) -> np.ndarray:
-    """The best action of each row of (N, actions), or `random`'s where the uniform number is below epsilon."""
-    return np.where(uniforms < epsilons, random, values.argmax(axis=1))
-
-
-def additive_noise(mean: np.ndarray, deviation: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """mean + deviation · normal for (N, axes), as np.random.normal(mean, deviation) makes it; float32."""
-    return (mean.astype(np.float64) + deviation.astype(np.float64) * normals).astype(np.float32)
 
 
 class Exploration:
@@ -70,3 +55,19 @@ class Exploration:
                 schedule.step()
         self.steps += count
         return values
+
+    @property
+    def kind(self) -> str:
+        """As kuberacer.coach.choose calls it."""
+        names = {Categorical: "categorical", EGreedy: "epsilon", AdditiveNoise: "gaussian"}
+        return names[type(self._policy)]
+
+    @property
+    def value(self) -> float:
+        """The share of random actions now; 0 where there is no such thing."""
+        return float(self._policy.epsilon_schedule.current_value) if isinstance(self._policy, EGreedy) else 0.0
+
+    def played_elsewhere(self, count: int) -> None:
+        """Others have taken `count` steps with this exploration."""
+        if isinstance(self._policy, EGreedy):
+            self._advance(count)

@@ -2,31 +2,18 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.frame_stack import FrameStack
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.race_sim import RaceSim
 
 BatchedReward = Callable[[ParamArrays], np.ndarray]  # -> (cars,) float64
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One finished episode of one car."""
-
-    number: int  # over the whole run, from 0
-    reward: float  # undiscounted sum
-    steps: int
-    progress: float  # percent of the lap
-    status: str  # an EpisodeStatus' name
-    sim_seconds: float
-    started: float  # wall clock, seconds since the epoch
 
 
 class Collector:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kuberacer.coach.agent import Agent
-from kuberacer.rollout.collector import Collector, Episode
+from kuberacer.rollout.collector import Collector
+from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.laps import Lap
 
 

@@ -1,0 +1,16 @@
+"""Finished episodes, as metrics and plots need them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One finished episode of one car."""
+
+    number: int  # over the whole run, from 0
+    reward: float  # undiscounted sum
+    steps: int
+    progress: float  # percent of the lap
+    status: str  # an EpisodeStatus' name
+    sim_seconds: float
+    started: float  # wall clock, seconds since the epoch
