@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,14 +132,20 @@ class Step:
         }
 
 
-def _failure(path: str, ended: Ended, log: Path, go_on: str) -> TaskFailed:
-    """The step's own `error:` and `remedy:` lines when it printed them, else what is known of its end."""
-    name = log.stem
+def said_at_end(tail: Iterable[str]) -> dict[str, str]:
+    """The last `error:` and `remedy:` lines among those that a step printed."""
     said = {}
-    for text in ended.tail:
+    for text in tail:
         word, colon, rest = text.partition(": ")
         if colon and word in ("error", "remedy"):
             said[word] = rest.strip()
+    return said
+
+
+def _failure(path: str, ended: Ended, log: Path, go_on: str) -> TaskFailed:
+    """The step's own `error:` and `remedy:` lines when it printed them, else what is known of its end."""
+    name = log.stem
+    said = said_at_end(ended.tail)
     if ended.status < 0:
         number = signal.Signals(-ended.status)
         hint = " (the kernel does that when memory runs out)" if number is signal.SIGKILL else ""
