@@ -3,14 +3,18 @@
 import errno
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from kuberacer.errors import UserError
 from kuberacer.run.files import must_exist, read_user_file
 from kuberacer.run.interrupts import Interrupted, Stopped, raised_on_signals
+
+if TYPE_CHECKING:
+    from kuberacer.run.remote.race import OnCluster
 
 app = typer.Typer(
     name="kuberacer",
@@ -36,6 +40,14 @@ Requirements = Annotated[
 AllowedImports = Annotated[
     str | None, typer.Option(help="More modules that the reward function may import, separated by commas.")
 ]
+
+
+class Backend(StrEnum):
+    LOCAL = "local"
+    ARGO = "argo"
+    KFP = "kfp"
+
+
 Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
 
 
@@ -61,14 +73,32 @@ def run(
     resets: Annotated[
         int | None, typer.Option(min=0, help="How often the car may be put back in one lap of the evaluation.")
     ] = None,
+    rollout_workers: Annotated[
+        int | None, typer.Option(min=0, help="Workers that drive cars for the trainer. 0: it drives them itself.")
+    ] = None,
+    cars_per_worker: Annotated[int | None, typer.Option(min=1, help="Cars that each worker drives at once.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Kueue's LocalQueue that admits the workers.")] = None,
     requirements: Requirements = None,
     allowed_imports: AllowedImports = None,
+    backend: Annotated[
+        Backend | None, typer.Option(help="Where the stages run. Default: this machine (where RUN ran, with --resume).")
+    ] = None,
+    pending_minutes: Annotated[
+        float, typer.Option(min=0.1, help="On a cluster: how long a stage's pod may wait before the run is ended.")
+    ] = 15.0,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="On a cluster: submit the run and leave; --resume RUN follows it.")
+    ] = False,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with an earlier run: its name, or `latest`.")
     ] = None,
     out: Out = Path("out"),
 ) -> None:
-    """Train, evaluate and publish a model. What a run makes is in OUT/<run>; OUT/latest points to the newest."""
+    """Train, evaluate and publish a model. What a run makes is in OUT/<run>; OUT/latest points to the newest.
+
+    With --backend argo or kfp the stages run on the cluster of your kubeconfig; Ctrl-C ends them there, and --resume
+    RUN goes on from the last checkpoint.
+    """
     from kuberacer.run.race import run_race
 
     given = _given(track, reward, requirements, allowed_imports) | {
@@ -84,10 +114,13 @@ def run(
         "off_track_penalty": off_track_penalty,
         "collision_penalty": collision_penalty,
         "resets": resets,
+        "rollout_workers": rollout_workers,
+        "cars_per_worker": cars_per_worker,
+        "queue": queue,
     }
-    if resume == "latest" and (out / "latest").exists():
-        resume = (out / "latest").resolve().name
-    run_race(out, {name: value for name, value in given.items() if value is not None}, resume)
+    resume = _run_named(out, resume) if resume else None
+    where = _where(backend, out / resume if resume else None, detach, pending_minutes)
+    run_race(out, {name: value for name, value in given.items() if value is not None}, resume, where)
 
 
 @app.command(epilog="Example: kuberacer validate --reward my_reward.py --track kidney")
@@ -113,6 +146,16 @@ def tracks(out: Out = Path("out")) -> None:
     print("\n".join(list_tracks(out)))
 
 
+@app.command(epilog="Example: kuberacer delete kidney-20260301-101500")
+def delete(
+    run: Annotated[str, typer.Argument(help="A run on a cluster: its name, or `latest`.")], out: Out = Path("out")
+) -> None:
+    """End a run on a cluster and remove everything of it there. Its folder and its checkpoints stay."""
+    from kuberacer.run.remote.race import delete as delete_run
+
+    print(delete_run(out / _run_named(out, run)))
+
+
 @app.command(name="compile", epilog="Example: kuberacer compile --output build/race.kfp.yaml")
 def compile_(
     pipeline: Annotated[Path | None, typer.Argument(help="Python file with a KFP pipeline. Default: race.")] = None,
@@ -128,6 +171,25 @@ def compile_(
     read_pipeline(text, str(source))
     write_text(target, text)
     print(target)
+
+
+def _run_named(out: Path, name: str) -> str:
+    return (out / "latest").resolve().name if name == "latest" and (out / "latest").exists() else name
+
+
+def _where(backend: Backend | None, resumed: Path | None, detach: bool, pending_minutes: float) -> "OnCluster | None":
+    """None: on this machine. A run that is resumed goes on where it ran."""
+    from kuberacer.run.record import earlier_remote
+
+    before = earlier_remote(resumed) if resumed and backend is None else None
+    name = before.backend if before else (backend or Backend.LOCAL).value
+    if name == Backend.LOCAL.value:
+        if detach:
+            raise UserError("--detach is for runs on a cluster", "give --backend argo or kfp, too")
+        return None
+    from kuberacer.run.remote.race import OnCluster  # not at the top: the cluster's client is slow to import
+
+    return OnCluster(name, detach, pending_minutes)
 
 
 def _given(

@@ -1,4 +1,4 @@
-"""One run of the race pipeline on this machine: its folder, its store, its stages, its record."""
+"""One run of the race pipeline: its folder, its store, its stages, its record."""
 
 import contextlib
 import fcntl
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kuberacer.errors import UserError
 from kuberacer.run.compile import race_text
@@ -18,11 +18,14 @@ from kuberacer.run.interrupts import Interrupted, Stopped, run_interruptible
 from kuberacer.run.local import Environments, LocalRunner
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.progress import Progress, stage_name
-from kuberacer.run.record import RecordFile, RunRecord, Stage, read_parameters
+from kuberacer.run.record import RecordFile, RunRecord, Stage, earlier_remote, read_parameters
 from kuberacer.run.results import closing_lines, take_outputs
 from kuberacer.run.spec import Pipeline, read_pipeline
 from kuberacer.run.spec.check import order
 from kuberacer.run.spec.model import Graph
+
+if TYPE_CHECKING:
+    from kuberacer.run.remote.race import OnCluster
 
 FULL_BYTES = 128 << 20  # the store refuses to write before a disk is quite full
 
@@ -31,12 +34,14 @@ def race_pipeline(out: Path) -> Pipeline:
     return read_pipeline(race_text(out / ".cache" / "compiled"), "pipelines/race.py")
 
 
-def run_race(out: Path, given: Mapping[str, Any], resume: str | None = None) -> RunRecord:
-    """Run the whole pipeline.
+def run_race(
+    out: Path, given: Mapping[str, Any], resume: str | None = None, where: "OnCluster | None" = None
+) -> RunRecord:
+    """Run the whole pipeline, on this machine or on a cluster.
 
     given: the pipeline's parameters as far as the user named them; resume: an earlier run's name, whose parameters hold
-    where none are given. Raises UserError when a stage fails and Stopped when the user ends the run; what is finished
-    is kept in both cases.
+    where none are given; where: None for this machine. Raises UserError when a stage fails and Stopped when the user
+    ends the run; what is finished is kept in both cases.
     """
     pipeline = race_pipeline(out)
     parameters = {**read_parameters(out / resume), **given} if resume else dict(given)
@@ -45,6 +50,7 @@ def run_race(out: Path, given: Mapping[str, Any], resume: str | None = None) -> 
     record = RunRecord(folder.name, track_name(values["track"]), values["algorithm"], int(values["seed"]))
     record.stages = [Stage(stage_name(name)) for name in order(pipeline.graph)]
     record.parameters = parameters
+    record.remote = earlier_remote(folder) if resume and where else None
     with _locked(folder):
         cache = TaskCache(out / ".cache" / "tasks")
         cache.forget_oldest()
@@ -53,9 +59,22 @@ def run_race(out: Path, given: Mapping[str, Any], resume: str | None = None) -> 
         _point_latest(out, folder)
         with _ending_noted(file), Progress(file, lambda *of: take_outputs(record, folder, *of)) as progress:
             progress.say(f"run {folder.name} in {folder}")
-            _run_stages(cache, folder, pipeline, record, progress)
+            if where is None:
+                _run_stages(cache, folder, pipeline, record, progress)
+            elif not _run_on_cluster(out, file, progress, where):
+                return record
         print("\n".join(closing_lines(record, folder)), flush=True)
     return record
+
+
+def _run_on_cluster(out: Path, file: RecordFile, progress: Progress, where: "OnCluster") -> bool:
+    """False when it was submitted only."""
+    from kuberacer.run.remote.race import run_stages  # not at the top: the cluster's client is slow to import
+
+    followed = run_stages(race_text(out / ".cache" / "compiled"), file, progress, where, _go_on(file.record))
+    if not followed:
+        file.record.status = "submitted"
+    return followed
 
 
 def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunRecord, progress: Progress) -> None:
@@ -121,7 +140,8 @@ def _ending_noted(file: RecordFile) -> Iterator[None]:
     file.record.status = "failed"
     try:
         yield
-        file.record.status = "succeeded"
+        if file.record.status != "submitted":
+            file.record.status = "succeeded"
     except UserError as error:
         free = shutil.disk_usage(file.path.parent).free
         if free > FULL_BYTES:

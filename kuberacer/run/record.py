@@ -20,6 +20,16 @@ class Stage:
     cached: bool = False
 
 
+@dataclass(frozen=True)
+class Remote:
+    """Where a run goes on a cluster. id: by which its engine (backend) knows it; address: where a person sees it."""
+
+    backend: str
+    namespace: str
+    id: str
+    address: str = ""
+
+
 @dataclass
 class RunRecord:
     run: str
@@ -36,6 +46,7 @@ class RunRecord:
     best_lap_s: float | None = None
     outputs: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)  # of the pipeline, as they were given
+    remote: Remote | None = None  # of a run on a cluster
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
@@ -56,9 +67,27 @@ class RecordFile:
 
 def read_parameters(folder: Path) -> dict[str, Any]:
     """What an earlier run was given. Raises UserError when there is no such run."""
+    return dict(_read(folder)["parameters"])
+
+
+def read_remote(folder: Path) -> Remote:
+    """Where an earlier run goes or went. Raises UserError when there is no such run, or it ran on this machine."""
+    remote = earlier_remote(folder)
+    if remote is None:
+        raise UserError(f"the run {folder.name} ran on this machine", f"remove its folder: {folder}")
+    return remote
+
+
+def earlier_remote(folder: Path) -> Remote | None:
+    """The same; None for a run on this machine."""
+    found = _read(folder).get("remote")
+    return None if found is None else Remote(**found)
+
+
+def _read(folder: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return dict(found["parameters"])
+        found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return {**found, "parameters": dict(found["parameters"])}
     except (OSError, ValueError, KeyError, TypeError):
         runs = sorted(path.parent.name for path in folder.parent.glob("*/run.json") if not path.parent.is_symlink())
         remedy = f"choose one of {', '.join(runs[-8:])}" if runs else "start one with `make run-pipeline`"

@@ -24,6 +24,12 @@ _FILES = {
 }
 
 
+def wanted_artifacts(stage: str) -> set[str]:
+    """Those of a stage's artifacts that take_outputs() reads: the others need not be fetched from a cluster."""
+    names = {name for of, name in _FILES if of == stage}
+    return names | {"summary"} if stage == "train" else names
+
+
 def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) -> None:
     """Copy a finished stage's outputs into the run's folder and note its figures."""
     for name, output in outputs.items():

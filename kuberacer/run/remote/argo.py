@@ -84,9 +84,7 @@ class ArgoEngine:
         tasks = [task for node in nodes.values() if (task := _task(node, nodes)) is not None]
         tasks.sort(key=lambda task: (task.started, task.path))
         state = PHASES.get(status.get("phase") or "Running", State.RUNNING)
-        return RemoteStatus(
-            State.RUNNING if state is State.WAITING else state, status.get("message", ""), tuple(tasks)
-        )
+        return RemoteStatus(State.RUNNING if state is State.WAITING else state, status.get("message", ""), tuple(tasks))
 
     def pods(self, id: str) -> dict[str, Json]:
         found = self.cluster.items(
@@ -221,7 +219,7 @@ def _newest(node: Json, nodes: Mapping[str, Json]) -> Json:
 
 def _path_of(node: Json, parent: Json | None, nodes: Mapping[str, Json]) -> str:
     """Names of the tasks on the way to it: `for-loop-1[0].say`."""
-    name = node.get("displayName", node["name"])
+    name = str(node.get("displayName") or node["name"])
     found = _ITEM.match(name)
     if found:
         name = f"{found['name']}[{found['index']}]"

@@ -18,7 +18,9 @@ CONNECT_S = 3.0
 
 
 @contextlib.contextmanager
-def reachable(cluster: Cluster, namespace: str, service: str, port: int | str | None = None) -> Iterator[tuple[str, int]]:
+def reachable(
+    cluster: Cluster, namespace: str, service: str, port: int | str | None = None
+) -> Iterator[tuple[str, int]]:
     """(host, port) at which a service answers while the context is open.
 
     port: number or name; None: the service's only one. A service with pods is reached through the API server; one

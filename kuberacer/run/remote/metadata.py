@@ -134,7 +134,9 @@ class Metadata:
     def _call(self, method: str, request: dict[str, Any], absent_is_empty: bool = False) -> Any:
         wanted, response = _class(f"{method}Request"), _class(f"{method}Response")
         call = self._channel.unary_unary(
-            f"/{SERVICE}/{method}", request_serializer=wanted.SerializeToString, response_deserializer=response.FromString
+            f"/{SERVICE}/{method}",
+            request_serializer=wanted.SerializeToString,
+            response_deserializer=response.FromString,
         )
         try:
             return call(wanted(**request), timeout=TIMEOUT_S, wait_for_ready=True)

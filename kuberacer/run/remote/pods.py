@@ -65,7 +65,10 @@ def why_died(pod: Json, main: str = "main") -> tuple[str, str] | None:
             ended = (container.get(state) or {}).get("terminated") or {}
             if ended.get("reason") == "OOMKilled":
                 limit = _limit(pod, container.get("name", main))
-                return f"was killed because it used more memory than its limit{limit} (OOMKilled)", "give it more memory"
+                return (
+                    f"was killed because it used more memory than its limit{limit} (OOMKilled)",
+                    "give it more memory",
+                )
     for condition in status.get("conditions") or []:
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
             words = _line(condition.get("message") or condition.get("reason", ""))

@@ -59,7 +59,9 @@ def _service(cluster: Cluster, namespace: str, endpoint: str | None) -> tuple[st
     return parts.scheme, space, service, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def credentials(cluster: Cluster, namespace: str, key: tuple[str, str], secret: tuple[str, str]) -> dict[str, SecretStr]:
+def credentials(
+    cluster: Cluster, namespace: str, key: tuple[str, str], secret: tuple[str, str]
+) -> dict[str, SecretStr]:
     """Settings from two (secret's name, key in it)."""
     found = {}
     for setting, (name, entry) in (("aws_access_key_id", key), ("aws_secret_access_key", secret)):

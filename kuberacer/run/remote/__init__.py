@@ -1,0 +1,1 @@
+"""Runs on a cluster: Kubeflow Pipelines and Argo Workflows behind one interface."""
