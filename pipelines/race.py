@@ -1,7 +1,6 @@
 """From a reward function to a car that drives: validate, build, train, freeze, evaluate, publish."""
 
 from pathlib import Path
-from typing import Optional
 
 from kfp import dsl, kubernetes
 
@@ -55,7 +54,7 @@ def race(
     resets: int = 10,
     requirements: str = "",
     allowed_imports: str = "",
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
 ):
     """From a reward function to a DeepRacer model that drives.
 

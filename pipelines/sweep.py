@@ -1,7 +1,5 @@
 """A sweep: the race's training for every setting with every seed, and one comparison at the end."""
 
-from typing import Optional
-
 from kfp import dsl, kubernetes
 
 from components import pools
@@ -75,7 +73,7 @@ def sweep(
     queue: str = "",
     requirements: str = "",
     allowed_imports: str = "",
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
 ):
     """Which hyperparameters learn best, over several seeds.
 

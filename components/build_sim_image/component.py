@@ -1,7 +1,5 @@
 """Stage 2: everything that the simulation needs beside KubeRacer itself, in one image or local environment."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from components.images import RACE
@@ -15,7 +13,7 @@ def build_sim_image(
     digest: dsl.OutputPath(str),  # type: ignore[valid-type]
     requirements: str = "",
     race: str = "{}",
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
     job: str = "",
 ):
     """Puts the user's modules, reward, track and race configuration into one content-addressed image.
@@ -42,7 +40,10 @@ def build_sim_image(
             requirements,
             "--race",
             race,
-            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--run",
+            run,
+            "--job",
+            job,
             "--environment",
             environment.path,
             "--digest",

@@ -1,7 +1,5 @@
 """The end of a sweep: what its trials say of the settings."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from components.images import RACE
@@ -14,7 +12,7 @@ def compare_sweep(
     page: dsl.Output[dsl.HTML],
     summary: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
     job: str = "",
 ):
     """Compares the trials by what they kept in the object store: means over the seeds with confidence intervals.
@@ -34,7 +32,10 @@ def compare_sweep(
         args=[
             "--trials",
             trials,
-            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--run",
+            run,
+            "--job",
+            job,
             "--table",
             table.path,
             "--page",

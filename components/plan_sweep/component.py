@@ -1,7 +1,5 @@
 """The trials of a sweep: every setting with every seed."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from components.images import RACE
@@ -13,7 +11,7 @@ def plan_sweep(
     settings: dict,
     trials: dsl.OutputPath(list),
     algorithm: str = "clipped_ppo",
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
     job: str = "",
 ):
     """Crosses seeds with settings, and checks every setting before anything is trained.
@@ -36,7 +34,10 @@ def plan_sweep(
             settings,
             "--algorithm",
             algorithm,
-            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--run",
+            run,
+            "--job",
+            job,
             "--trials",
             trials,
         ],

@@ -1,7 +1,5 @@
 """Stage 6: the car's archive, DeepRacer's model folder, the report and the model card."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from components.images import RACE
@@ -32,7 +30,7 @@ def publish(
     algorithm: str = "clipped_ppo",
     hyperparameters: str = "",
     seed: int = 0,
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
     job: str = "",
 ):
     """Packs what the run made for the car, for DeepRacer's tools and for people, and uploads it below the run's name.
@@ -104,7 +102,10 @@ def publish(
             hyperparameters,
             "--seed",
             seed,
-            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--run",
+            run,
+            "--job",
+            job,
             "--archive",
             archive.path,
             "--model-folder",

@@ -1,7 +1,5 @@
 """Stage 3: train a policy, with a checkpoint in the object store at every iteration."""
 
-from typing import Optional
-
 from kfp import dsl
 
 from components.images import RACE, RACE_GPU, ROLLOUT
@@ -31,7 +29,7 @@ def train(
     rollout_workers: int = 0,
     cars_per_worker: int = 16,
     queue: str = "",
-    run: Optional[str] = None,  # noqa: UP045  KFP reads no other spelling
+    run: str = "",
     job: str = "",
 ):
     """Trains with rl_coach on many cars at once, and goes on from the run's last checkpoint when there is one.
@@ -97,7 +95,10 @@ def train(
             ROLLOUT,
             "--queue",
             queue,
-            dsl.IfPresentPlaceholder(input_name="run", then=["--run", run], else_=["--run", job]),
+            "--run",
+            run,
+            "--job",
+            job,
             "--checkpoint",
             checkpoint.path,
             "--training-metrics",
