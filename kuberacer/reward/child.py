@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kuberacer.die_with_parent import die_with_parent
 from kuberacer.errors import UserError
 from kuberacer.reward import kernel_limits
 from kuberacer.reward.audit import Guard
@@ -50,7 +51,7 @@ class Road:
 
 def main(commands: int, answers: int, block: int, dump: int) -> None:
     """The four are inherited file descriptors: commands in, answers out, shared memory, tracebacks of stuck threads."""
-    kernel_limits.die_with_parent()
+    die_with_parent()
     settings = json.loads(_read(commands, struct.unpack("I", _read(commands, 4))[0]))
     road = Road(settings["width"], settings["length"], tuple(map(tuple, settings["waypoints"])))
     values, rewards = map_block(block, road, settings["cars"])

@@ -10,7 +10,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,9 +19,10 @@ from typing import Self
 
 import redis
 
+from kuberacer.die_with_parent import die_with_parent
 from kuberacer.errors import UserError
 from kuberacer.rollout.workers import RedisAddress
-from kuberacer.store.server import die_with_parent, last_words
+from kuberacer.store.server import last_words
 
 START_S = 20.0
 MEMORY_MIB = 1024
@@ -105,7 +105,7 @@ class RedisServer:
                 cwd=self._folder,
                 env={"PATH": os.defpath},
                 start_new_session=True,
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent,
             )
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):

@@ -1,7 +1,6 @@
 """An S3 server of our own on the loopback: SeaweedFS, for runs that bring no other store."""
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import json
@@ -9,10 +8,8 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import sysconfig
 import time
 from pathlib import Path
@@ -21,6 +18,7 @@ from typing import IO, Self
 
 from pydantic import SecretStr
 
+from kuberacer.die_with_parent import die_with_parent
 from kuberacer.errors import UserError
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
@@ -32,7 +30,6 @@ STOP_SECONDS = 1.5  # enough for its metadata; its volumes would take half a min
 LOCK_SECONDS = 3.0
 PORT_ATTEMPTS = 3
 LEAST_FREE_BYTES = 1 << 30
-PR_SET_PDEATHSIG = 1
 ADDRESS_TAKEN = re.compile(r"address already in use|port .* is not available", re.IGNORECASE)
 
 
@@ -145,7 +142,7 @@ class SeaweedServer:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal is for the run, which stops its store last
                 pass_fds=(self._lock.fileno(),),  # the folder stays locked until the server, too, is gone
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent,
             )
         settings = StoreSettings(
             kuberacer_s3_endpoint=f"http://127.0.0.1:{self._ports['s3.port']}",
@@ -276,13 +273,3 @@ def last_words(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"[EF]\d{4} ", line) or "panic" in line or "no space" in line]
     return (telling or lines or ["it said nothing"])[-1][:300]
-
-
-# Looked up before any fork: between fork and exec a child had better not load anything.
-_PRCTL = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
-
-
-def die_with_parent() -> None:
-    """In the child, before exec: the kernel kills it when its parent ends, however that ends."""
-    if _PRCTL is None or _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(errno.ENOSYS, "prctl")
