@@ -27,7 +27,7 @@ REDIS_SECRET, REDIS_KEY = "kuberacer-redis", "KUBERACER_REDIS_PASSWORD"  # the t
 
 def with_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """The stage gets the object store's settings from a secret, which is named here and never read."""
-    return kubernetes.use_secret_as_env(task, STORE_SECRET, {key: key for key in STORE_KEYS}, optional=True)
+    return kubernetes.use_secret_as_env(task, STORE_SECRET, {key: key for key in STORE_KEYS})
 
 
 @dsl.pipeline(
@@ -114,7 +114,7 @@ def race(
         )
     )
     pools.trainer(trained)
-    kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: REDIS_KEY}, optional=True)
+    kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: REDIS_KEY})
     frozen = pools.small(freeze_graph(checkpoint=trained.outputs["checkpoint"]))
     evaluated = evaluate(
         model=frozen.outputs["model"],

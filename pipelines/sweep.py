@@ -51,7 +51,7 @@ def train_trials(
             )
         )
         pools.trainer(trained)
-        kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: REDIS_KEY}, optional=True)
+        kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: REDIS_KEY})
 
 
 @dsl.pipeline(

@@ -7,7 +7,7 @@ import importlib.util
 import os
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -42,8 +42,26 @@ def compile_to_text(component: BaseComponent) -> str:
     documents = [json_format.MessageToDict(component.pipeline_spec)]
     platforms = json_format.MessageToDict(component.platform_spec)
     if platforms:
-        documents.append(platforms)
+        documents.append(_said_once(platforms))
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
+
+
+def _said_once(value: Any) -> Any:
+    """A platform spec without what says nothing new and is refused by KFP's drivers that do not know it (2.0).
+
+    `secretName: x` comes with `secretNameParameter: {runtimeValue: {constant: x}}` (config maps and others alike), what
+    is not optional with `optional: false`.
+    """
+    if isinstance(value, list):
+        return [_said_once(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    twice = {f"{name}Parameter": {"runtimeValue": {"constant": item}} for name, item in value.items()}
+    return {
+        name: _said_once(item)
+        for name, item in value.items()
+        if twice.get(name) != item and not (name == "optional" and item is False)
+    }
 
 
 def component_texts() -> dict[Path, str]:
