@@ -10,28 +10,25 @@ from typing import Any
 from kuberacer.errors import UserError
 from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
-from kuberacer.run.local.values import to_text
 from kuberacer.run.remote.cluster import Cluster, Json, NotThere
-from kuberacer.run.remote.model import PART_LABELS, RUN_LABEL, RemoteStatus, RemoteTask, State
-from kuberacer.run.remote.stores import credentials, get_tree, outside
+from kuberacer.run.remote.model import PART_LABELS, RUN_LABEL, RemoteStatus, RemoteTask
+from kuberacer.run.remote.stores import get_tree
 from kuberacer.run.remote.unpack import unpack
+from kuberacer.run.remote.workflows import (
+    LOG_ARTIFACT,
+    NODE_ID,
+    Nodes,
+    Workflows,
+    message_of,
+    newest,
+    nodes_of,
+    run_state,
+    state_of,
+    steps,
+)
 from kuberacer.run.spec import read_pipeline
-from kuberacer.settings import StoreSettings
-from kuberacer.store.client import NotFoundError, ObjectStore
+from kuberacer.store.client import NotFoundError
 
-GROUP = "/apis/argoproj.io/v1alpha1"
-PHASES = {
-    "Pending": State.WAITING,
-    "Running": State.RUNNING,
-    "Succeeded": State.SUCCEEDED,
-    "Failed": State.FAILED,
-    "Error": State.FAILED,
-    "Skipped": State.SKIPPED,
-    "Omitted": State.SKIPPED,
-    "Daemoned": State.RUNNING,
-}
-NODE_ID = "workflows.argoproj.io/node-id"
-LOG_ARTIFACT = "main-logs"
 _ITEM = re.compile(r"^(?P<name>.+?)\((?P<index>\d+)(:.*)?\)$", re.DOTALL)
 
 
@@ -43,20 +40,18 @@ class ArgoEngine:
     def __init__(self, cluster: Cluster, namespace: str | None = None):
         self.cluster = cluster
         self.namespace = namespace or os.environ.get("KUBERACER_NAMESPACE") or "kuberacer"
-        self._stack = contextlib.ExitStack()
-        self._stores: dict[str, ObjectStore] = {}
+        self._workflows = Workflows(cluster, self.namespace)
 
     def __enter__(self) -> "ArgoEngine":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stack.close()
+        self._workflows.__exit__(*error)
 
     def submit(self, text: str, arguments: Mapping[str, Any], run: str) -> str:
-        from kuberacer.run.argo import translate  # hera takes seconds to import
+        from kuberacer.run.argo import argument_text, translate  # hera takes seconds to import
 
-        pipeline = read_pipeline(text, "the pipeline")
-        template = translate(pipeline)
+        template = translate(read_pipeline(text, "the pipeline"))
         labels = {**PART_LABELS, RUN_LABEL: run[:63].rstrip("-")}
         workflow = {
             "apiVersion": "argoproj.io/v1alpha1",
@@ -64,13 +59,12 @@ class ArgoEngine:
             "metadata": {"generateName": f"{run[:50].rstrip('-')}-", "labels": labels},
             "spec": {
                 "workflowTemplateRef": {"name": template["metadata"]["name"]},
-                "arguments": {"parameters": [{"name": n, "value": to_text(v)} for n, v in arguments.items()]},
-                "podMetadata": {"labels": labels},
+                "arguments": {"parameters": [{"name": n, "value": argument_text(v)} for n, v in arguments.items()]},
             },
         }
         try:
-            self.cluster.apply(self._path("workflowtemplates"), template)
-            made = self.cluster.call("POST", self._path("workflows"), workflow)
+            self.cluster.apply(self._workflows.path("workflowtemplates"), template)
+            made = self.cluster.call("POST", self._workflows.path("workflows"), workflow)
         except NotThere as error:
             raise UserError(
                 f"Argo Workflows is not to be had in the namespace {self.namespace}: {error.cause}",
@@ -79,23 +73,18 @@ class ArgoEngine:
         return str(made["metadata"]["name"])
 
     def status(self, id: str) -> RemoteStatus:
-        status = self._workflow(id).get("status") or {}
-        nodes: dict[str, Json] = status.get("nodes") or {}
-        tasks = [task for node in nodes.values() if (task := _task(node, nodes)) is not None]
+        workflow = self._workflows.get(id)
+        nodes = nodes_of(workflow)
+        tasks = [_task(node, nodes) for node in steps(nodes)]
         tasks.sort(key=lambda task: (task.started, task.path))
-        state = PHASES.get(status.get("phase") or "Running", State.RUNNING)
-        return RemoteStatus(State.RUNNING if state is State.WAITING else state, status.get("message", ""), tuple(tasks))
+        return RemoteStatus(run_state(workflow), message_of(workflow), tuple(tasks))
 
     def pods(self, id: str) -> dict[str, Json]:
-        found = self.cluster.items(
-            f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=f"workflows.argoproj.io/workflow={id}"
-        )
-        return {(pod["metadata"].get("annotations") or {}).get(NODE_ID, ""): pod for pod in found}
+        return {(pod["metadata"].get("annotations") or {}).get(NODE_ID, ""): pod for pod in self._workflows.pods(id)}
 
     def outputs(self, id: str, path: str, names: Collection[str] | None, folder: Path) -> Outputs:
-        workflow = self._workflow(id)
-        node = _node_of(workflow, path)
-        found = node.get("outputs") or {}
+        workflow = self._workflows.get(id)
+        found = _node_of(workflow, path).get("outputs") or {}
         outputs: Outputs = {each["name"]: each.get("value", "") for each in found.get("parameters") or []}
         for artifact in found.get("artifacts") or []:
             name = artifact["name"]
@@ -106,13 +95,8 @@ class ArgoEngine:
         return outputs
 
     def archived_log(self, id: str, path: str) -> bytes | None:
-        with contextlib.suppress(NotFoundError, NotThere):
-            workflow = self._workflow(id)
-            node = _newest(_node_of(workflow, path), workflow["status"]["nodes"])
-            for artifact in (node.get("outputs") or {}).get("artifacts") or []:
-                if artifact["name"] == LOG_ARTIFACT:
-                    return self._store(workflow, artifact["s3"]).get_bytes(artifact["s3"]["key"])
-        return None
+        workflow = self._workflows.get(id)
+        return self._workflows.log(workflow, _node_of(workflow, path))
 
     def address(self, id: str) -> str:
         below = f"workflows/{self.namespace}/{id}"
@@ -128,29 +112,23 @@ class ArgoEngine:
 
     def terminate(self, id: str) -> None:
         with contextlib.suppress(NotThere):
-            self.cluster.call("PATCH", self._path("workflows", id), {"spec": {"shutdown": "Stop"}})
+            self.cluster.call("PATCH", self._workflows.path("workflows", id), {"spec": {"shutdown": "Stop"}})
 
     def delete(self, id: str) -> None:
         with contextlib.suppress(NotThere):
-            self.cluster.call("DELETE", self._path("workflows", id), {"propagationPolicy": "Background"})
-
-    def _path(self, kind: str, name: str = "") -> str:
-        return f"{GROUP}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
-
-    def _workflow(self, id: str) -> Json:
-        return self.cluster.get(self._path("workflows", id))
+            self.cluster.call("DELETE", self._workflows.path("workflows", id), {"propagationPolicy": "Background"})
 
     def _fetch(self, workflow: Json, artifact: Json, place: Path) -> bool:
         """False when the step did not write it."""
-        place_in_store = artifact.get("s3")
-        if not place_in_store:
+        s3 = artifact.get("s3")
+        if not s3:
             raise UserError(f"the artifact {artifact['name']} is in no S3 store", "use an S3 artifact repository")
-        store, key = self._store(workflow, place_in_store), place_in_store["key"]
+        store = self._workflows.store(workflow, s3)
         if "none" in (artifact.get("archive") or {}):
-            return get_tree(store, key, place)
+            return get_tree(store, s3["key"], place)
         archive = place.with_name(f".{place.name}.archive")
         try:
-            store.get_file(key, archive)
+            store.get_file(s3["key"], archive)
             unpack(archive, place)
         except NotFoundError:
             return False
@@ -158,80 +136,34 @@ class ArgoEngine:
             archive.unlink(missing_ok=True)
         return True
 
-    def _store(self, workflow: Json, s3: Json) -> ObjectStore:
-        """Where an artifact lies: what it does not say itself is said by the workflow's artifact repository."""
-        reference = workflow["status"].get("artifactRepositoryRef") or {}
-        s3 = {**((reference.get("artifactRepository") or {}).get("s3") or {}), **s3}
-        kind = f"{s3.get('endpoint')} {s3.get('bucket')}"
-        if kind not in self._stores:
-            settings = StoreSettings(
-                kuberacer_s3_endpoint=f"{'http' if s3.get('insecure') else 'https'}://{s3['endpoint']}",
-                kuberacer_s3_bucket=s3["bucket"],
-                kuberacer_s3_region=s3.get("region") or "us-east-1",
-            )
-            if s3.get("accessKeySecret"):
-                key, secret = s3["accessKeySecret"], s3["secretKeySecret"]
-                found = credentials(
-                    self.cluster, self.namespace, (key["name"], key["key"]), (secret["name"], secret["key"])
-                )
-                settings = settings.model_copy(update=found)
-            self._stores[kind] = self._stack.enter_context(outside(self.cluster, self.namespace, settings))
-        return self._stores[kind]
 
-
-def _task(node: Json, nodes: Mapping[str, Json]) -> RemoteTask | None:
-    """A step's execution; None for groups, and for the attempts of a step that is retried."""
-    if node.get("type") not in ("Pod", "Retry", "Skipped"):
-        return None
-    parent = nodes.get(node.get("boundaryID", ""))
-    if _is_attempt(node, nodes):
-        return None
-    state = PHASES.get(node.get("phase", ""), State.WAITING)
-    if state is State.SUCCEEDED and (node.get("memoizationStatus") or {}).get("hit"):
-        state = State.CACHED
-    newest = _newest(node, nodes)
-    if state is State.RUNNING and newest.get("phase") == "Pending":
-        state = State.WAITING
+def _task(node: Json, nodes: Nodes) -> RemoteTask:
+    last = newest(node, nodes)
     return RemoteTask(
-        path=_path_of(node, parent, nodes),
-        state=state,
-        pod=newest["id"],
-        message=newest.get("message") or node.get("message", ""),
+        path=_path_of(node, nodes),
+        state=state_of(node, nodes),
+        pod=last["id"],
+        message=last.get("message") or node.get("message", ""),
         started=node.get("startedAt") or "",
         finished=node.get("finishedAt") or "",
     )
 
 
-def _is_attempt(node: Json, nodes: Mapping[str, Json]) -> bool:
-    return "retried" in (node.get("nodeFlag") or {}) or any(
-        other.get("type") == "Retry" and node["id"] in (other.get("children") or []) for other in nodes.values()
-    )
-
-
-def _newest(node: Json, nodes: Mapping[str, Json]) -> Json:
-    """The last attempt of a step that is retried; of others the step itself."""
-    if node.get("type") != "Retry" or not node.get("children"):
-        return node
-    attempts = [nodes[child] for child in node["children"] if child in nodes]
-    pods = [each for each in attempts if each.get("type") == "Pod"]
-    return pods[-1] if pods else node
-
-
-def _path_of(node: Json, parent: Json | None, nodes: Mapping[str, Json]) -> str:
+def _path_of(node: Json, nodes: Nodes) -> str:
     """Names of the tasks on the way to it: `for-loop-1[0].say`."""
     name = str(node.get("displayName") or node["name"])
     found = _ITEM.match(name)
     if found:
         name = f"{found['name']}[{found['index']}]"
+    parent = nodes.get(node.get("boundaryID", ""))
     if parent is None or not parent.get("boundaryID"):
         return name
-    return f"{_path_of(parent, nodes.get(parent['boundaryID']), nodes)}.{name}"
+    return f"{_path_of(parent, nodes)}.{name}"
 
 
 def _node_of(workflow: Json, path: str) -> Json:
-    nodes = (workflow.get("status") or {}).get("nodes") or {}
-    for node in nodes.values():
-        task = _task(node, nodes)
-        if task is not None and task.path == path:
-            return dict(node)
+    nodes = nodes_of(workflow)
+    for node in steps(nodes):
+        if _path_of(node, nodes) == path:
+            return node
     raise NotThere(f"the run {workflow['metadata']['name']} has no step {path}", "see its page")
