@@ -2,16 +2,19 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kuberacer.coach import checkpoint, freeze
+from kuberacer.coach.choose import Explore
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.exploration import Exploration
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.segment import Segment
 from kuberacer.errors import UserError
 
 INFERENCE_BATCH = 512  # frames of one inference at most, bounds memory
@@ -72,6 +75,14 @@ class Agent(ABC):
         """Keep what the learner needs of the step just played."""
 
     @abstractmethod
+    def _policy_tensors(self) -> list[tuple[Any, str]]:
+        """What exploring needs of the policy's network: (tensor, operation that makes an output of it)."""
+
+    @abstractmethod
+    def _learn_segments(self, segments: list[Segment]) -> dict[str, float]:
+        """One training phase on what others have played; the statistics of its gradient steps."""
+
+    @abstractmethod
     def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
         """One training phase; the statistics of its gradient steps."""
 
@@ -114,14 +125,40 @@ class Agent(ABC):
         Returns its statistics. Raises UserError when a loss is not finite: the weights are spoilt then, the last
         checkpoint is not.
         """
-        start = time.perf_counter()
         samples = self._steps_of_iteration
+        stats = self._phase(lambda: self._learn(next_frames), samples)
+        self._steps_of_iteration = self._episodes_of_iteration = 0
+        return stats
+
+    def quota(self) -> int:
+        """Steps that the next training phase wants when others play: rollout_steps, or the preset's steps."""
+        return self.hyper["rollout_steps"] if self._by_episodes else self._rhythm
+
+    def explore(self) -> Explore:
+        """What others are to explore with now."""
+        exploration = self.exploration
+        discrete = 0 if self.metadata.continuous else len(self.metadata.action_space)  # type: ignore[arg-type]
+        return Explore(exploration.kind, exploration.value, discrete)
+
+    def learn_segments(self, segments: list[Segment]) -> dict[str, float]:
+        """One training phase on what others have played with this agent's policies; as `learn`."""
+        for reward_filter in self._reward_filters:
+            for segment in segments:
+                filtered = [reward_filter.filter(reward) for reward in segment.rewards.ravel()]
+                segment.rewards = np.array(filtered).reshape(segment.rewards.shape)
+        samples = sum(segment.steps for segment in segments)
+        self.total_steps += samples
+        self.total_episodes += sum(int(segment.ended.sum()) for segment in segments)
+        self.exploration.played_elsewhere(samples)
+        return self._phase(lambda: self._learn_segments(segments), samples)
+
+    def _phase(self, phase: Callable[[], dict[str, float]], samples: int) -> dict[str, float]:
+        start = time.perf_counter()
         self.coach.set_training(True)
         try:
-            stats = self._learn(next_frames)
+            stats = phase()
         finally:
             self.coach.set_training(False)
-        self._steps_of_iteration = self._episodes_of_iteration = 0
         self.iteration += 1
         return {**stats, "samples": samples, "seconds": time.perf_counter() - start}
 
@@ -169,6 +206,11 @@ class Agent(ABC):
     def export_frozen(self, path: Path | str) -> None:
         """Write the policy as a frozen graph with the car's node names."""
         freeze.export(self.coach, self.metadata, Path(path))
+
+    def export_for_rollouts(self, path: Path | str) -> list[str]:
+        """Write the policy with all that exploring needs; the names of its outputs: probabilities or values, or mean
+        and deviation."""
+        return freeze.export_for_rollouts(self.coach, self.metadata, self._policy_tensors(), Path(path))
 
     def close(self) -> None:
         self.coach.close()

@@ -50,6 +50,9 @@ class DQN(ReplayAgent):
     def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
         return self.exploration.choose(self._ask(frames))
 
+    def _policy_tensors(self) -> list[tuple[Any, str]]:
+        return [(self._policy_network().outputs[0], "Identity")]
+
     def _random_actions(self) -> np.ndarray:
         return self.rng.integers(self._actions, size=self.cars)
 

@@ -13,15 +13,12 @@ import numpy as np
 
 from kuberacer.coach import checkpoint_files
 from kuberacer.coach.compat.tensorflow_names import tf
+from kuberacer.coach.frozen_names import AGENT, CAR_OUTPUT, input_name
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 
-AGENT = "main_level/agent"
-CAR_OUTPUT = {
-    "clipped_ppo": f"{AGENT}/main/online/network_1/ppo_head_0/policy",
-    "sac": f"{AGENT}/policy/online/network_0/sac_policy_head_0/policy",
-    "dqn": f"{AGENT}/main/online/network_0/q_values_head_0/q_values_head_0_target",
-}
+__all__ = ["CAR_OUTPUT", "export", "export_for_rollouts", "for_car", "freeze_checkpoint", "input_name", "policy_source"]
+
 # Where rl_coach's graph computes it: (pattern of the node's name, operation that makes the car's output of it).
 _SOURCE = {
     ("clipped_ppo", False): (rf"{AGENT}/main/online/network_\d+/ppo_head_\d+/policy", "Identity"),
@@ -35,12 +32,6 @@ _MERGES = ("Merge", "RefMerge")
 _INPUTS = ("Placeholder", "PlaceholderWithDefault")
 
 
-def input_name(metadata: ModelMetadata) -> str:
-    """The name of the frozen graph's input node: (batch, 120, 160, stack) float32, pixels 0..255."""
-    network = "policy" if metadata.algorithm == "sac" else "main"
-    return f"{AGENT}/{network}/online/network_0/{metadata.input_name}/{metadata.input_name}"
-
-
 def export(coach: Any, metadata: ModelMetadata, path: Path) -> None:
     """Freeze the live policy of a CoachGraph into `path`."""
 
@@ -48,6 +39,24 @@ def export(coach: Any, metadata: ModelMetadata, path: Path) -> None:
         return dict(zip(names, coach.session.run([f"{name}:0" for name in names]), strict=True))
 
     path.write_bytes(_frozen(coach.graph_def, read, metadata).SerializeToString())
+
+
+def export_for_rollouts(coach: Any, metadata: ModelMetadata, tensors: list[tuple[Any, str]], path: Path) -> list[str]:
+    """Freeze what exploring needs of a CoachGraph's policy: tensors with the operation that makes an output of each.
+
+    Returns the names of the outputs' nodes, in order. Where the car's graph says it all, that graph is written.
+    """
+
+    def read(names: list[str]) -> dict[str, np.ndarray]:
+        return dict(zip(names, coach.session.run([f"{name}:0" for name in names]), strict=True))
+
+    sources = [(tensor.op.name, operation) for tensor, operation in tensors]
+    if sources == [policy_source(coach.graph_def, metadata)]:
+        outputs = {CAR_OUTPUT[metadata.algorithm]: sources[0]}
+    else:
+        outputs = {f"{AGENT}/rollout/output_{i}": source for i, source in enumerate(sources)}
+    path.write_bytes(_frozen(coach.graph_def, read, metadata, outputs).SerializeToString())
+    return list(outputs)
 
 
 def freeze_checkpoint(folder: Path, path: Path, metadata: ModelMetadata) -> None:
@@ -89,9 +98,15 @@ def policy_source(graph_def: Any, metadata: ModelMetadata) -> tuple[str, str]:
     return sources[0], operation
 
 
-def _frozen(graph_def: Any, read: Callable[[list[str]], dict[str, np.ndarray]], metadata: ModelMetadata) -> Any:
-    source, operation = policy_source(graph_def, metadata)
-    needed = _as_in_driving(graph_def, source)
+def _frozen(
+    graph_def: Any,
+    read: Callable[[list[str]], dict[str, np.ndarray]],
+    metadata: ModelMetadata,
+    outputs: dict[str, tuple[str, str]] | None = None,
+) -> Any:
+    """outputs: {name of the output's node: (node that computes it, operation that makes the output of it)}."""
+    outputs = outputs or {CAR_OUTPUT[metadata.algorithm]: policy_source(graph_def, metadata)}
+    needed = _as_in_driving(graph_def, [source for source, _ in outputs.values()])
     given = input_name(metadata)
     variables = [node.name for node in needed if node.op in _VARIABLES]
     values = read(variables)
@@ -106,22 +121,22 @@ def _frozen(graph_def: Any, read: Callable[[list[str]], dict[str, np.ndarray]], 
             frozen.node.append(_placeholder(node))
         else:
             frozen.node.append(node)
-    output = CAR_OUTPUT[metadata.algorithm]
-    if output != source:
-        node = frozen.node.add(name=output, op=operation, input=[source])
-        node.attr["T"].type = tf.float32.as_datatype_enum
+    for output, (source, operation) in outputs.items():
+        if output != source:
+            node = frozen.node.add(name=output, op=operation, input=[source])
+            node.attr["T"].type = tf.float32.as_datatype_enum
     return _without_default_attributes(frozen)
 
 
-def _as_in_driving(graph_def: Any, output: str) -> list[Any]:
-    """Copies of the nodes that `output` needs when nothing trains, in the graph's order.
+def _as_in_driving(graph_def: Any, outputs: list[str]) -> list[Any]:
+    """Copies of the nodes that `outputs` need when nothing trains, in the graph's order.
 
     tf.cond's branches (batch normalisation, dropout) are resolved to the one for driving: a Merge has it first.
     Devices, colocations and control inputs mean nothing to a frozen graph.
     """
     nodes = {node.name: node for node in graph_def.node}
     found: dict[str, Any] = {}
-    waiting = [output]
+    waiting = list(outputs)
     while waiting:
         name = waiting.pop()
         if name in found:

@@ -14,6 +14,7 @@ from kuberacer.coach.gradient_step import gated_apply
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.rollout_buffer import RolloutBuffer
+from kuberacer.coach.segment import Segment
 
 MOST_FRAME_BYTES = 2**29  # of one iteration's frames
 
@@ -72,6 +73,7 @@ class ClippedPPO(Agent):
         head = network.output_heads[1]
         with self.coach.graph.as_default():
             apply = gated_apply((network, None))
+        self._policy_outputs = policy
         self._ask_policy = session.make_callable(policy, [frames])
         self._ask_value = session.make_callable(value, [frames])
         given = [network.inputs[f"output_1_{i}"] for i in range(len(policy) + 2)]  # actions, old policy, clip
@@ -127,20 +129,63 @@ class ClippedPPO(Agent):
         found, targets = advantages(
             played["rewards"], values, following, ended, self._algorithm.discount, self._algorithm.gae_lambda
         )
-        scale = found.std() or 1.0  # all equal: nothing to prefer
-        standardised = ((found - found.mean()) / scale).astype(np.float32).ravel()
-        stats = self._epochs(standardised, targets.astype(np.float32).reshape(-1, 1))
+        columns = ["actions", "policy", *(["deviation"] if self.metadata.continuous else [])]
+        given = [played.flat(name) for name in columns]
+        stats = self._epochs(played.flat("frames"), None, given, found.ravel(), targets.ravel())
         played.clear()
         return stats
 
-    def _epochs(self, found: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def _policy_tensors(self) -> list[tuple[Any, str]]:
+        return [(tensor, "Identity") for tensor in self._policy_outputs]
+
+    def _learn_segments(self, segments: list[Segment]) -> dict[str, float]:
+        frames = np.concatenate([s.frames.reshape(-1, *self.frame_shape) for s in segments])
+        self.coach.set_training(False)
+        values = self._values(frames)
+        found: list[np.ndarray] = []
+        targets: list[np.ndarray] = []
+        places, start = [], 0
+        for s in segments:
+            rows = values[start : start + s.frames.shape[0] * s.frames.shape[1]].reshape(s.frames.shape[:2])
+            following = rows[1:].copy()
+            for time, cars, last in s.finals:
+                following[time, cars] = self._values(last)
+            following[s.terminated] = 0
+            algorithm = self._algorithm
+            for kept, part in zip(
+                (found, targets),
+                advantages(s.rewards, rows[:-1], following, s.ended, algorithm.discount, algorithm.gae_lambda),
+                strict=True,
+            ):
+                kept.append(part.ravel())
+            places.append(np.arange(start, start + s.steps))
+            start += rows.size
+        self.coach.set_training(True)
+        self._clip_steps += sum(s.steps for s in segments)
+        given = [np.concatenate([s.actions.reshape(s.steps, *s.actions.shape[2:]) for s in segments])]
+        given.append(np.concatenate([s.policy.reshape(s.steps, -1) for s in segments]))
+        if self.metadata.continuous:
+            given.append(
+                np.concatenate([s.deviation.reshape(s.steps, -1) for s in segments if s.deviation is not None])
+            )
+        return self._epochs(frames, np.concatenate(places), given, np.concatenate(found), np.concatenate(targets))
+
+    def _epochs(
+        self,
+        frames: np.ndarray,
+        places: np.ndarray | None,
+        given: list[np.ndarray],
+        advantage: np.ndarray,
+        target: np.ndarray,
+    ) -> dict[str, float]:
         """Gradient steps over shuffled minibatches; as in rl_coach, an epoch's last incomplete one is left out.
 
-        found: advantages (samples,); targets: of the value, (samples, 1). Returns the last epoch's mean statistics.
+        places: the samples' rows of `frames` (None: all, in order). given: actions and old policy; advantage and
+        target of the value: each (samples,). Returns the last epoch's mean statistics.
         """
-        columns = ["actions", "policy", *(["deviation"] if self.metadata.continuous else [])]
-        given = [self._played.flat(name) for name in columns]
-        frames = self._played.flat("frames")
+        scale = advantage.std() or 1.0  # all equal: nothing to prefer
+        found = ((advantage - advantage.mean()) / scale).astype(np.float32)
+        targets = target.astype(np.float32).reshape(-1, 1)
         clip = self._clip_scale()
         size = min(self._batch_size, len(found))
         weights = np.ones((size, 1), np.float32)
@@ -151,7 +196,7 @@ class ClippedPPO(Agent):
             seen = []
             for start in range(0, len(order) - size + 1, size):
                 chosen = order[start : start + size]
-                np.take(frames, chosen, axis=0, out=batch)
+                np.take(frames, chosen if places is None else places[chosen], axis=0, out=batch)
                 row = self._step(batch, *(a[chosen] for a in given), clip, targets[chosen], found[chosen], weights)
                 seen.append(row[:-1])
             stats = dict(zip(self._statistics, np.mean(seen, axis=0).tolist(), strict=True))

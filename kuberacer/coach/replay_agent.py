@@ -1,16 +1,19 @@
 """What SAC and DQN share: a replay memory, random play before learning, a number of gradient steps per iteration."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kuberacer.coach.agent import Agent
+from kuberacer.coach.choose import Explore
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.gradient_step import copy_to_target
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.replay import ReplayMemory
+from kuberacer.coach.segment import Segment
 
 Batch = tuple[np.ndarray, ...]  # frames, next frames, actions, rewards, terminated
 
@@ -89,6 +92,37 @@ class ReplayAgent(Agent):
         stats = {name: float(np.mean([row[name] for row in seen])) for name in seen[0]}
         self.check_finite(stats)
         return {**stats, "updates": len(seen)}
+
+    def quota(self) -> int:
+        """The first one fills the memory as far as learning needs it."""
+        missing = min(self.hyper["heatup_steps"], self.memory.capacity) - self.memory.steps
+        return super().quota() if missing <= 0 else max(super().quota(), missing + self.cars)
+
+    def explore(self) -> Explore:
+        explore = super().explore()
+        heating = self.total_steps < self.hyper["heatup_steps"]
+        return replace(explore, kind="random") if heating else self._exploring(explore)
+
+    def _exploring(self, explore: Explore) -> Explore:
+        return explore
+
+    def _learn_segments(self, segments: list[Segment]) -> dict[str, float]:
+        for segment in segments:
+            self._remember(segment)
+        return self._learn(segments[-1].frames[-1])
+
+    def _remember(self, segment: Segment) -> None:
+        """Into the ring; the next step there is another segment's, so that the last one keeps its next frames."""
+        last = len(segment.rewards) - 1
+        finals = {time: (cars, frames) for time, cars, frames in segment.finals}
+        for time in range(last + 1):
+            following = segment.frames[time + 1]
+            if time in finals:
+                following = following.copy()
+                following[finals[time][0]] = finals[time][1]
+            self.memory.begin(segment.frames[time], segment.actions[time])
+            cut = segment.truncated[time] | (time == last)
+            self.memory.end(segment.rewards[time], segment.terminated[time], cut, following)
 
     def _copy_when_due(self) -> None:
         """As rl_coach does after each gradient step; its interval counts steps, episodes or gradient steps."""

@@ -5,10 +5,12 @@ al. 2018, equations 5 to 8), and the gradient steps of policy, value and critic.
 generator, so that a restored agent goes on with the same draws.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from kuberacer.coach.choose import Explore
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
@@ -55,6 +57,7 @@ class SAC(ReplayAgent):
                 (critic, tf.gradients(critic_loss, critic.weights)),
             )
             best = tf.tanh(mean)
+        self._policy_outputs = [(mean, "Identity"), (log_deviation, "Exp")]
         self._ask = session.make_callable([mean, log_deviation], [frames_of(policy)])
         self._ask_best = session.make_callable(best, [frames_of(policy)])
         self._step = session.make_callable(
@@ -71,6 +74,12 @@ class SAC(ReplayAgent):
     def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
         mean, log_deviation = self._ask(frames)
         return np.tanh(mean + np.exp(log_deviation) * self.rng.standard_normal(mean.shape, np.float32))
+
+    def _policy_tensors(self) -> list[tuple[Any, str]]:
+        return self._policy_outputs
+
+    def _exploring(self, explore: Explore) -> Explore:
+        return replace(explore, kind="sac")
 
     def _random_actions(self) -> np.ndarray:
         return self.rng.uniform(-1, 1, (self.cars, 2)).astype(np.float32)

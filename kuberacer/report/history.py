@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kuberacer.formats.write import write_atomically
+
 
 @dataclass(frozen=True)
 class HistoryRow:
@@ -32,6 +34,11 @@ class HistoryRow:
 def append(path: Path, row: HistoryRow) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(row)) + "\n")
+
+
+def write(path: Path, rows: Iterable[HistoryRow]) -> None:
+    """Write all rows anew."""
+    write_atomically(path, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
 
 
 def read(path: Path) -> list[HistoryRow]:

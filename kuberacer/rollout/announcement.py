@@ -34,14 +34,9 @@ class Announcement:
         """Raises ValueError for what is none."""
         try:
             data: dict[str, Any] = json.loads(text)
-            numbers = {name: int(data[name]) for name in ("version", "lag", "time", "pending")}
-            texts = {name: str(data[name]) for name in ("session", "graph", "given", "setup")}
-            return cls(
-                outputs=tuple(str(name) for name in data["outputs"]),
-                explore=Explore.parse(data["explore"]),
-                stop=bool(data["stop"]),
-                **numbers,
-                **texts,
-            )
+            known: dict[str, Any] = {name: int(data[name]) for name in ("version", "lag", "time", "pending")}
+            known |= {name: str(data[name]) for name in ("session", "graph", "given", "setup")}
+            outputs = tuple(str(name) for name in data["outputs"])
+            return cls(outputs=outputs, explore=Explore.parse(data["explore"]), stop=bool(data["stop"]), **known)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no announcement: {error!r}") from error

@@ -143,7 +143,9 @@ class TrainerBroker(Broker):
         for name, text in hashed.items():
             try:
                 said = json.loads(text)
-                seen = Seen(name.decode(errors="replace")[:200], float(said["at"]), int(said["steps"]), str(said["doing"]))
+                seen = Seen(
+                    name.decode(errors="replace")[:200], float(said["at"]), int(said["steps"]), str(said["doing"])
+                )
             except (ValueError, KeyError, TypeError):
                 old.append(name)
                 continue

@@ -5,22 +5,29 @@
 <run>/training-simtrace/N-iteration.csv: what the cars did.
 """
 
+import contextlib
 import shutil
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from kuberacer.coach.agent import Agent
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
+from kuberacer.rollout.laps import Lap
 from kuberacer.rollout.records import Records
-from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.rollout.trace import Played
 from kuberacer.rollout.trainer import Iteration, Progress
 from kuberacer.store.checkpoints import CheckpointStore, Manifest
 from kuberacer.store.client import ObjectStore
+from kuberacer.store.persevere import persevere
 
 KEPT = 3  # whole checkpoints, beside the best: 140 MB each
+KEPT_WAITING = 6  # of those whose laps are still being driven, at most
+LEAVE_S = 18.0  # for what is on its way to the store when the training has to leave
 
 
 class Checkpointing:
@@ -31,7 +38,8 @@ class Checkpointing:
         self.checkpoints = CheckpointStore(store, run)
         self.graph = work / "model.pb"
         self._sender = ThreadPoolExecutor(1, "send-checkpoint")
-        self._sending: Future[None] | None = None
+        self._sending: list[Future[None]] = []
+        self._last_try: float | None = None  # when sending is given up, once the training is leaving
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +48,8 @@ class Checkpointing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A run that is stopped still sends the checkpoint that it has already saved.
+        if error is not None:
+            self._last_try = time.monotonic() + LEAVE_S
         self._sender.shutdown(wait=True)
 
     def restore_last(self) -> int | None:
@@ -53,12 +63,21 @@ class Checkpointing:
         shutil.rmtree(folder)
         return manifest.iteration
 
+    def bring_best(self, progress: Progress) -> None:
+        """Laps may have been told after the last checkpoint was made: the store knows."""
+        best = self.checkpoints.find("best")
+        if best is not None and best.lap is not None:
+            names = {field.name for field in fields(Lap)}
+            with contextlib.suppress(TypeError):
+                progress.best = Lap(**{"status": "", **{k: v for k, v in best.lap.items() if k in names}})
+                progress.best_iteration = best.iteration
+
     def freeze(self) -> Path:
         """The frozen graph of the weights as they are now."""
         self.agent.export_frozen(self.graph)
         return self.graph
 
-    def keep(self, turn: Iteration, progress: Progress, trace: TraceRecorder, track_length: float) -> None:
+    def keep(self, turn: Iteration, progress: Progress, trace: Played, track_length: float) -> None:
         """Save the iteration's checkpoint and send it in the background; raises what went wrong with the one before."""
         self.records.add(turn, progress)
         csv = self.records.write_trace(turn.iteration, trace, track_length)
@@ -69,18 +88,23 @@ class Checkpointing:
         graph = self.work / f"model_{turn.iteration}.pb"
         shutil.copyfile(self.graph, graph)
         self.wait()
-        lap = asdict(turn.lap)
-        self._sending = self._sender.submit(self._send, turn.iteration, folder, graph, csv, lap)
+        lap = asdict(turn.lap) if turn.lap else None
+        self._submit(f"checkpoint {turn.iteration}", lambda: self._send(turn.iteration, folder, graph, csv, lap))
+
+    def set_lap(self, iteration: int, lap: Lap) -> None:
+        """Write down, in the background, what a lap that was driven elsewhere has come to."""
+        self._submit(f"lap {iteration}", lambda: self._set_lap(iteration, asdict(lap)))
 
     def wait(self) -> None:
         """Until the last checkpoint is in the store."""
-        if self._sending is not None:
-            self._sending.result()
+        sending, self._sending = self._sending, []
+        for each in sending:
+            each.result()
 
     def fetch_best(self, folder: Path) -> None:
         """The best checkpoint's files, without the training's records."""
         self.wait()
-        manifest = self.checkpoints.find("best")
+        manifest = self.checkpoints.find("best") or self.checkpoints.find("last")
         assert manifest is not None, "a checkpoint was kept"
         self.checkpoints.load(manifest, folder)
         for file in self.records.files():
@@ -96,21 +120,37 @@ class Checkpointing:
         for key in self.store.list(prefix):
             self.store.get_file(key, folder / key.removeprefix(prefix))
 
-    def _send(self, iteration: int, folder: Path, graph: Path, csv: Path, lap: dict) -> None:
+    def _submit(self, what: str, action: Callable[[], None]) -> None:
+        def say(line: str) -> None:
+            print(f"progress: {line}", flush=True)
+
+        def going() -> bool:
+            return self._last_try is None or time.monotonic() < self._last_try
+
+        self._sending.append(self._sender.submit(persevere, what, action, say, going=going))
+
+    def _send(self, iteration: int, folder: Path, graph: Path, csv: Path, lap: dict | None) -> None:
         self.store.put_file(f"{self.run}/model/{graph.name}", graph)
         self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
         self.checkpoints.save(folder, iteration, lap)
-        best, last = self.checkpoints.find("best"), self.checkpoints.find("last")
-        assert best, "one was saved just now"
-        assert last
-        listed = Checkpoints(deepracer_entry(best), deepracer_entry(last))
-        self.store.put_bytes(f"{self.run}/model/deepracer_checkpoints.json", listed.to_json().encode())
-        self.checkpoints.prune(KEPT)
+        self._list_checkpoints()
+        self.checkpoints.prune(KEPT, KEPT_WAITING)
         shutil.rmtree(folder)
         graph.unlink()
+
+    def _set_lap(self, iteration: int, lap: dict) -> None:
+        if self.checkpoints.set_lap(iteration, lap):
+            self._list_checkpoints()
+
+    def _list_checkpoints(self) -> None:
+        last = self.checkpoints.find("last")
+        assert last, "one was saved just now"
+        best = self.checkpoints.find("best") or last
+        listed = Checkpoints(deepracer_entry(best), deepracer_entry(last))
+        self.store.put_bytes(f"{self.run}/model/deepracer_checkpoints.json", listed.to_json().encode())
 
 
 def deepracer_entry(manifest: Manifest) -> CheckpointEntry:
     """A checkpoint as DeepRacer lists it, by the name of its TensorFlow files."""
     name = next(name for name in manifest.files if name.endswith(".ckpt.index")).removesuffix(".index")
-    return CheckpointEntry(name, manifest.lap["progress"], manifest.saved_at)
+    return CheckpointEntry(name, manifest.lap["progress"] if manifest.lap else 0.0, manifest.saved_at)

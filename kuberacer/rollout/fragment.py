@@ -142,7 +142,7 @@ def encode(fragment: Fragment) -> bytes:
 
 
 def decode(data: bytes, most_bytes: int = MOST_BYTES) -> Fragment:
-    """Raises FragmentError for anything that `encode` has not written; allocates at most `most_bytes` for the arrays."""
+    """Raises FragmentError for all that `encode` has not written; allocates at most `most_bytes` for the arrays."""
     if len(data) < _PREFIX.size:
         raise FragmentError("too short")
     magic, digest, length = _PREFIX.unpack_from(data)

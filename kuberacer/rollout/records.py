@@ -3,13 +3,16 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kuberacer.formats import simtrace
 from kuberacer.formats.training_metrics import TrainingMetric, TrainingMetrics
 from kuberacer.formats.write import write_atomically
 from kuberacer.report import history
-from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.rollout.laps import Lap
+from kuberacer.rollout.trace import Played
 from kuberacer.rollout.trainer import Iteration, Progress
 from kuberacer.sim.episode import STATUS_NAMES
 
@@ -45,7 +48,8 @@ class Records:
         self.metrics = TrainingMetrics.read(self.folder / METRICS)
 
     def add(self, turn: Iteration, progress: Progress) -> None:
-        history.append(self.folder / HISTORY, history_row(turn))
+        rows = self.history() if turn.lap is None else []
+        history.append(self.folder / HISTORY, history_row(turn, rows[-1] if rows else None))
         self.metrics.metrics += [
             TrainingMetric.of(
                 "training",
@@ -59,28 +63,56 @@ class Records:
             )
             for episode in turn.finished
         ]
-        self.metrics.metrics.append(
-            TrainingMetric.of(
-                "evaluation",
-                episode=turn.episodes,
-                trial=turn.iteration,
-                reward=0.0,  # the deterministic lap is driven without the reward function
-                started=time.time(),
-                sim_seconds=turn.lap.seconds,
-                progress=turn.lap.progress,
-                status=turn.lap.status,
-            )
-        )
+        if turn.lap is not None:
+            self._add_lap(turn.iteration, turn.episodes, turn.lap)
         self.metrics.write(self.folder / METRICS)
         write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
 
-    def write_trace(self, iteration: int, trace: TraceRecorder, track_length: float) -> Path:
+    def history(self) -> list[history.HistoryRow]:
+        path = self.folder / HISTORY
+        return history.read(path) if path.exists() else []
+
+    def set_lap(self, iteration: int, lap: Lap) -> None:
+        """Bring the lap of an iteration that was added without one."""
+        rows = self.history()
+        for i, row in enumerate(rows):
+            if row.iteration == iteration:
+                rows[i] = replace(row, **lap_columns(lap))
+                self._add_lap(iteration, row.episodes, lap)
+        history.write(self.folder / HISTORY, rows)
+        self.metrics.write(self.folder / METRICS)
+
+    def _add_lap(self, iteration: int, episodes: int, lap: Lap) -> None:
+        self.metrics.metrics.append(
+            TrainingMetric.of(
+                "evaluation",
+                episode=episodes,
+                trial=iteration,
+                reward=0.0,  # the deterministic lap is driven without the reward function
+                started=time.time(),
+                sim_seconds=lap.seconds,
+                progress=lap.progress,
+                status=lap.status,
+            )
+        )
+
+    def write_trace(self, iteration: int, trace: Played, track_length: float) -> Path:
         path = self.folder / "simtrace" / f"{iteration}-iteration.csv"
         simtrace.write_trace(path, trace_rows(trace, track_length))
         return path
 
 
-def history_row(turn: Iteration) -> history.HistoryRow:
+def lap_columns(lap: Lap) -> dict[str, Any]:
+    return {"lap_completed": lap.completed, "lap_progress": lap.progress, "lap_seconds": lap.seconds}
+
+
+def history_row(turn: Iteration, before: history.HistoryRow | None = None) -> history.HistoryRow:
+    """before: the row before, whose lap stands until this iteration's is known."""
+    if turn.lap is not None:
+        lap = lap_columns(turn.lap)
+    else:
+        unknown = {"lap_completed": False, "lap_progress": 0.0, "lap_seconds": 0.0}
+        lap = {name: getattr(before, name) if before else value for name, value in unknown.items()}
     return history.HistoryRow(
         iteration=turn.iteration,
         seconds=round(turn.seconds, 3),
@@ -90,9 +122,7 @@ def history_row(turn: Iteration) -> history.HistoryRow:
         mean_return=turn.mean_return,
         completion=turn.mean_progress,
         laps=turn.laps,
-        lap_completed=turn.lap.completed,
-        lap_progress=turn.lap.progress,
-        lap_seconds=turn.lap.seconds,
+        **lap,
         steps_per_second=turn.steps / turn.seconds,
         play_seconds=turn.play_seconds,
         learn_seconds=turn.learn_seconds,
@@ -101,7 +131,7 @@ def history_row(turn: Iteration) -> history.HistoryRow:
     )
 
 
-def trace_rows(trace: TraceRecorder, track_length: float):
+def trace_rows(trace: Played, track_length: float):
     """The recorder's steps as rows of DeepRacer's sim trace."""
     for row, action in trace.in_order():
         yield simtrace.TraceRow(

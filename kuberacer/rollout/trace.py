@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
@@ -55,6 +56,16 @@ class TraceRecorder:
     def in_order(self) -> Iterator[tuple[np.void, np.ndarray]]:
         """(row of FIELDS, action) of every step, episode by episode."""
         rows = self.rows[: self.length].ravel()
-        actions = np.concatenate(self.actions) if self.actions else np.empty(0)
-        for i in np.lexsort((rows["steps"], rows["episode"])):
-            yield rows[i], actions[i]
+        return in_order(rows, np.concatenate(self.actions) if self.actions else np.empty(0))
+
+
+class Played(Protocol):
+    """Steps that were played, here or elsewhere."""
+
+    def in_order(self) -> Iterator[tuple[np.void, np.ndarray]]: ...
+
+
+def in_order(rows: np.ndarray, actions: np.ndarray) -> Iterator[tuple[np.void, np.ndarray]]:
+    """Rows of FIELDS (n,) with their actions (n, …), episode by episode."""
+    for i in np.lexsort((rows["steps"], rows["episode"])):
+        yield rows[i], actions[i]

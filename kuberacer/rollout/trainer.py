@@ -27,6 +27,15 @@ class Budget:
         shares = [seconds / (60 * self.minutes) if self.minutes else 0.0, steps / self.steps if self.steps else 0.0]
         return max(shares)
 
+    def ends(self, turn: "Iteration", seconds: float) -> bool:
+        """Whether the training ends with this iteration, after so many seconds in all."""
+        mean = turn.mean_return
+        return (
+            self.used(seconds, turn.steps) >= 1
+            or turn.episodes >= self.episodes
+            or (mean is not None and mean >= self.mean_return)
+        )
+
 
 @dataclass(frozen=True)
 class Iteration:
@@ -37,7 +46,7 @@ class Iteration:
     steps: int  # environment steps so far
     episodes: int  # finished so far
     finished: list[Episode]
-    lap: Lap
+    lap: Lap | None  # None: it is still being driven, elsewhere
     learning: dict[str, float]  # loss, kl, entropy … as the agent reports them
     play_seconds: float
     learn_seconds: float
@@ -135,12 +144,7 @@ class Trainer:
         return turn
 
     def _finished(self, turn: Iteration) -> bool:
-        mean = turn.mean_return
-        return (
-            self.budget.used(self.progress.seconds, turn.steps) >= 1
-            or turn.episodes >= self.budget.episodes
-            or (mean is not None and mean >= self.budget.mean_return)
-        )
+        return self.budget.ends(turn, self.progress.seconds)
 
 
 def progress_line(turn: Iteration, progress: Progress, budget: Budget) -> str:
@@ -152,7 +156,8 @@ def progress_line(turn: Iteration, progress: Progress, budget: Budget) -> str:
     if turn.mean_return is not None:
         parts.append(f"return {turn.mean_return:.1f}")
         parts.append(f"completion {turn.mean_progress:.0f} %")
-    parts.append(f"lap {turn.lap.seconds:.2f} s" if turn.lap.completed else f"lap {turn.lap.progress:.0f} %")
+    if turn.lap is not None:
+        parts.append(f"lap {turn.lap.seconds:.2f} s" if turn.lap.completed else f"lap {turn.lap.progress:.0f} %")
     if progress.best is not None and progress.best.completed:
         parts.append(f"best lap {progress.best.seconds:.2f} s")
     parts += [f"{speed:.0f} steps/s", f"{max(0, left):.0f} s left"]

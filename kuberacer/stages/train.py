@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import tempfile
+import threading
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,11 +22,18 @@ from kuberacer.errors import UserError, run_main
 from kuberacer.formats.write import write_atomically
 from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
+from kuberacer.rollout.assemble import Episodes
+from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
+from kuberacer.rollout.distributed import DistributedTrainer
+from kuberacer.rollout.handout import Handout, Setup
 from kuberacer.rollout.laps import Lap, drive_laps
+from kuberacer.rollout.local_workers import LocalWorkers
 from kuberacer.rollout.records import HISTORY, METRICS, Records
+from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.trainer import Budget, Progress, Trainer
+from kuberacer.rollout.workers import RedisAddress, Workers
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
@@ -31,39 +41,55 @@ from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.executor_output import write_metrics
 from kuberacer.store.client import ObjectStore
+from kuberacer.store.log_copy import LogCopy, log_key
+
+LEAVE_S = 23.0  # after SIGTERM; a node that is drained kills soon after
 
 
 def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     options = arguments()
+    if options.minutes <= 0 and options.steps <= 0:
+        raise UserError("the training has no end: minutes and steps are both 0", "give MINUTES or STEPS")
+    store = ObjectStore(StoreSettings.from_environment())
+    name = os.environ.get("KUBERACER_POD_NAME", "train")
+    with LogCopy(store, log_key(options.run, name)) if options.rollout_workers else nullcontext():
+        learn(options, store)
+
+
+def learn(options: argparse.Namespace, store: ObjectStore) -> None:
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
     metadata = ModelMetadata.parse(options.metadata, options.algorithm)
     hyper = Hyperparameters.parse(options.hyperparameters, metadata.algorithm)
-    if options.minutes <= 0 and options.steps <= 0:
-        raise UserError("the training has no end: minutes and steps are both 0", "give MINUTES or STEPS")
     source = options.reward_file.read_text(encoding="utf-8")
+    cars = options.cars_per_worker if options.rollout_workers else options.cars
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
         records = Records(Path(work) / "records")
-        agent = build_agent(metadata, hyper, cars=options.cars, seed=options.seed, preset=options.preset or None)
-        store = ObjectStore(StoreSettings.from_environment())
-        site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
-        with (
-            Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints,
-            RewardProcess(
-                source, track, options.cars, extra_paths=[site] if site else [], seed=options.seed
-            ) as reward,
-        ):  # fmt: skip
+        agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=options.preset or None)
+        environment = json.loads(options.environment.read_text(encoding="utf-8"))
+        with Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints:
             resume(checkpoints, records)
-            print(f"training {agent.precision}, reward {reward.path}", flush=True)
-            progress = train(options, track, metadata, hyper, agent, reward, records, checkpoints)
+            if options.rollout_workers:
+                setup = rollout_setup(options, metadata, source, environment, agent)
+                progress = train_distributed(options, setup, hyper, agent, records, checkpoints)
+            else:
+                site = site_of(environment)
+                with RewardProcess(
+                    source, track, cars, extra_paths=[site] if site else [], seed=options.seed
+                ) as reward:  # fmt: skip
+                    print(f"training {agent.precision}, reward {reward.path}", flush=True)
+                    progress = train(options, track, metadata, hyper, agent, reward, records, checkpoints)
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
 
 
 def stop(*_: object) -> NoReturn:
-    """A drain, a deadline, Ctrl-C: leave the loop and send the checkpoint that is on its way."""
+    """A drain, a deadline, Ctrl-C: leave the loop and send the checkpoint that is on its way, within LEAVE_S."""
+    last = threading.Timer(LEAVE_S, os._exit, [130])
+    last.daemon = True
+    last.start()
     raise KeyboardInterrupt
 
 
@@ -101,6 +127,97 @@ def train(
         progress=progress,
     )
     return trainer.run()
+
+
+def rollout_setup(
+    options: argparse.Namespace, metadata: ModelMetadata, source: str, environment: dict[str, Any], agent: Agent
+) -> Setup:
+    return Setup(
+        track_name=options.track_name,
+        route=np.load(options.track_file, allow_pickle=False).tolist(),
+        metadata=metadata.to_json(),
+        algorithm=metadata.algorithm,
+        reward=source,
+        environment=environment,
+        cars=agent.cars,
+        stack=agent.stack_size,
+        seed=options.seed,
+    )
+
+
+def train_distributed(
+    options: argparse.Namespace,
+    setup: Setup,
+    hyper: Hyperparameters,
+    agent: Agent,
+    records: Records,
+    checkpoints: Checkpointing,
+) -> Progress:
+    progress = records.progress()
+    checkpoints.bring_best(progress)
+    budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
+    if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
+        return progress
+    track, metadata = setup.track(), setup.model()
+
+    def say(line: str) -> None:
+        print(f"progress: {line}", flush=True)
+
+    def told(iteration: int, lap: Lap) -> None:
+        records.set_lap(iteration, lap)
+        checkpoints.set_lap(iteration, lap)
+
+    with (
+        redis_for_rollouts(options) as redis,
+        closing(workers_for(options, redis.address, checkpoints.work)) as workers,
+        closing(TrainerBroker(redis.address, options.run, say=say)) as broker,
+    ):
+        print(f"training {agent.precision}, {options.rollout_workers} rollout workers", flush=True)
+        trainer = DistributedTrainer(
+            agent=agent,
+            broker=broker,
+            handout=Handout(checkpoints.store, options.run),
+            workers=workers,
+            count=options.rollout_workers,
+            setup=setup,
+            budget=budget,
+            work=checkpoints.work,
+            freeze=checkpoints.freeze,
+            drive_laps=lambda graph: laps_of(graph, track, metadata, options.seed),
+            keep=lambda turn, done, trace: checkpoints.keep(turn, done, trace, track.length),
+            told=told,
+            say=say,
+            progress=progress,
+            episodes=Episodes(records.next_episode()),
+        )
+        return trainer.run()
+
+
+def redis_for_rollouts(options: argparse.Namespace) -> RedisServer:
+    """On a cluster, where the workers reach it by a Service, on all of the pod's addresses."""
+    if on_cluster(options):
+        from kuberacer.rollout.cluster_workers import REDIS_PORT
+
+        return RedisServer("0.0.0.0", "127.0.0.1", REDIS_PORT)
+    return RedisServer()
+
+
+def on_cluster(options: argparse.Namespace) -> bool:
+    """Whether this is a pod that may make pods."""
+    return bool(rollout_image(options) and os.environ.get("KUBERACER_POD_NAME"))
+
+
+def rollout_image(options: argparse.Namespace) -> str:
+    return options.rollout_image or os.environ.get("KUBERACER_IMAGE_ROLLOUT", "")
+
+
+def workers_for(options: argparse.Namespace, redis: RedisAddress, work: Path) -> Workers:
+    """Pods on a cluster, else processes of this machine."""
+    if on_cluster(options):
+        from kuberacer.rollout.cluster_workers import ClusterWorkers
+
+        return ClusterWorkers.of_this_pod(options.run, rollout_image(options), options.queue)
+    return LocalWorkers(options.run, redis, StoreSettings.from_environment().environment(), work / "worker-logs")
 
 
 def laps_of(graph: Path, track: Track, metadata: ModelMetadata, seed: int) -> Lap:
@@ -188,7 +305,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder of CSV files")
     parser.add_argument("--summary", type=Path, required=True, metavar="OUTPUT", help="JSON")
     parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.rollout_workers < 0 or options.cars_per_worker < 1:
+        raise UserError(
+            f"{options.rollout_workers} rollout workers with {options.cars_per_worker} cars each",
+            "give ROLLOUT_WORKERS of 0 or more and CARS_PER_WORKER of 1 or more",
+        )
+    return options
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,20 @@ class DamagedError(UserError):
 class Manifest:
     """One checkpoint.
 
-    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps. saved_at:
-    seconds since the epoch.
+    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps, None where they
+    have not been driven. saved_at: seconds since the epoch.
     """
 
     iteration: int
     files: dict[str, tuple[str, int]]
-    lap: dict[str, Any]
+    lap: dict[str, Any] | None
     saved_at: float
     schema: int = SCHEMA
 
     def rank(self) -> tuple[int, float, float]:
-        """Completed laps first, then the shorter time, then the longer way."""
+        """Completed laps first, then the shorter time, then the longer way; without laps, behind all others."""
+        if self.lap is None:
+            return (-1, -math.inf, 0.0)
         seconds = self.lap["seconds"] if self.lap["completed"] else math.inf
         return (self.lap["laps"], -seconds, self.lap["progress"])
 
@@ -56,7 +58,7 @@ class Manifest:
             for name, (digest, _) in files.items():
                 if not _SAFE_NAME.fullmatch(name) or name in (".", "..") or not re.fullmatch(r"[0-9a-f]{64}", digest):
                     raise ValueError(f"file {name!r} with digest {digest!r}")
-            lap = dict(data["lap"])
+            lap = None if data["lap"] is None else dict(data["lap"])
             manifest = cls(int(data["iteration"]), files, lap, float(data["saved_at"]))
             if not all(isinstance(part, int | float) for part in manifest.rank()):
                 raise ValueError(f"lap {lap}")
@@ -71,8 +73,10 @@ class CheckpointStore:
     def __init__(self, store: ObjectStore, prefix: str):
         self.store, self.prefix = store, prefix
 
-    def save(self, folder: Path, iteration: int, lap: dict[str, Any]) -> Manifest:
-        """Put the folder's files, those first that are not there yet, the manifest last."""
+    def save(self, folder: Path, iteration: int, lap: dict[str, Any] | None) -> Manifest:
+        """Put the folder's files, those first that are not there yet, the manifest last.
+
+        lap: None while the laps are still being driven; `set_lap` brings them later."""
         files = {}
         for path in sorted(folder.iterdir()):
             digest = file_digest(path)
@@ -84,21 +88,29 @@ class CheckpointStore:
         self.store.put_bytes(self._manifest(iteration), json.dumps(asdict(manifest)).encode(), "application/json")
         return manifest
 
+    def set_lap(self, iteration: int, lap: dict[str, Any]) -> bool:
+        """Write down the laps of a checkpoint that is there; False when it is not. By the one writer only."""
+        manifest = self._read(iteration)
+        if manifest is None:
+            return False
+        told = replace(manifest, lap=lap)
+        self.store.put_bytes(self._manifest(iteration), json.dumps(asdict(told)).encode(), "application/json")
+        return True
+
     def iterations(self) -> list[int]:
         """Of the checkpoints that are there, ascending."""
         names = (key.rsplit("/", 1)[1] for key in self.store.list(f"{self.prefix}/checkpoints/"))
         return sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"\d{8}\.json", name))
 
     def find(self, which: str | int) -> Manifest | None:
-        """The checkpoint "last", "best" or of an iteration; None when there is none."""
+        """The checkpoint "last", "best" or of an iteration; None when there is none. The best one has laps."""
         if isinstance(which, int):
             return self._read(which)
         manifests = self._manifests()
         if which == "last":
             return next(manifests, None)
         if which == "best":
-            # Among equals the later one: it has learned more.
-            return max(manifests, key=lambda m: (m.rank(), m.iteration), default=None)
+            return best_of(manifests)
         raise ValueError(f"{which!r} is neither last nor best")
 
     def load(self, manifest: Manifest, folder: Path) -> None:
@@ -131,14 +143,19 @@ class CheckpointStore:
             raise fault
         return None
 
-    def prune(self, keep: int) -> list[int]:
+    def prune(self, keep: int, waiting: int = 0) -> list[int]:
         """Remove all but the last `keep` checkpoints and the best one, and every object that none of these needs.
+
+        waiting: so many of the last checkpoints stay while neither they nor a later one have laps: theirs may still be
+        on their way.
 
         For the run's one writer, between two saves: what a killed one left behind goes, too. Manifests go first, so
         that what a reader finds is whole. Returns the iterations that are gone.
         """
         manifests = list(self._manifests())
-        best = max(manifests, key=lambda m: (m.rank(), m.iteration), default=None)
+        best = best_of(manifests)
+        unknown = next((i for i, manifest in enumerate(manifests) if manifest.lap is not None), len(manifests))
+        keep = max(keep, min(waiting, unknown))
         kept = [manifest for i, manifest in enumerate(manifests) if i < keep or manifest is best]
         gone = sorted({m.iteration for m in manifests} - {m.iteration for m in kept})
         self.store.delete_all([self._manifest(iteration) for iteration in gone])
@@ -166,6 +183,12 @@ class CheckpointStore:
 
     def _object(self, digest: str) -> str:
         return f"{self.prefix}/objects/{digest}"
+
+
+def best_of(manifests: Iterable[Manifest]) -> Manifest | None:
+    """The one with the best laps, among equals the later one: it has learned more. None when none has laps."""
+    driven = (manifest for manifest in manifests if manifest.lap is not None)
+    return max(driven, key=lambda m: (m.rank(), m.iteration), default=None)
 
 
 def file_digest(path: Path) -> str:

@@ -25,6 +25,10 @@ class NotFoundError(UserError):
     """There is no such object."""
 
 
+class AwayError(UserError):
+    """The store does not answer, is full or cannot do it now: waiting may help."""
+
+
 class ObjectStore:
     """One bucket. Keys are relative to it. Every method raises UserError when the store refuses or is away.
 
@@ -149,7 +153,7 @@ class ObjectStore:
         """What went wrong, as a UserError."""
         what = operation.replace("_", " ") + (f" {key}" if key else "")
         if isinstance(error, (ConnectionError, HTTPClientError)):
-            return UserError(
+            return AwayError(
                 f"the object store at {self.place} cannot be reached ({what}): {first_line(error)}",
                 "check that it runs and that KUBERACER_S3_ENDPOINT is right, then start again: finished work is kept",
             )
@@ -169,7 +173,7 @@ class ObjectStore:
                 f"there is no object {self.address(key)} at {self.place}", "check the address or the run's name"
             )
         if code in FULL or status == 507:
-            return UserError(
+            return AwayError(
                 f"the object store at {self.place} is full ({what})", "free some space there, then start again"
             )
         if code in DENIED or status == 403:
@@ -178,7 +182,7 @@ class ObjectStore:
                 "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do in the bucket",
             )
         if status is not None and status >= 500:
-            return UserError(
+            return AwayError(
                 f"the object store at {self.place} cannot do it ({what}): {first_line(error)}",
                 "see whether its disk is full and what its log says, then start again: finished work is kept",
             )

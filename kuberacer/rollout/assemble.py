@@ -1,0 +1,123 @@
+"""From an iteration's fragments to what learner, metrics and sim trace take."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kuberacer.coach.segment import Segment
+from kuberacer.rollout.episodes import Episode
+from kuberacer.rollout.fragment import Fragment
+from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.intake import chains
+from kuberacer.rollout.trace import in_order
+from kuberacer.sim.episode import STATUS_NAMES
+
+
+def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.ndarray, np.ndarray]]]:
+    """The frame stacks (T + 1, M, 120, 160, depth), and the last ones of cut episodes as (step, cars, stacks)."""
+    cut: dict[int, list[int]] = {}
+    for place, row in enumerate(fragment.final_at[:, 0].tolist()):
+        cut.setdefault(row, []).append(place)
+    if fragment.depth == 1:
+        finals = [(row, fragment.final_at[p, 1], fragment.finals[p][..., None]) for row, p in cut.items()]
+        return fragment.frames[..., None], finals
+    stacks = np.empty((*fragment.frames.shape, fragment.depth), np.uint8)
+    stack = FrameStack(fragment.frames[0], fragment.depth)
+    stack.observations = np.concatenate([fragment.history, fragment.frames[0][..., None]], axis=-1)
+    stacks[0] = stack.observations
+    done, finals = fragment.terminated | fragment.truncated, []
+    for row in range(fragment.time):
+        if row in cut:
+            places = cut[row]
+            cars = fragment.final_at[places, 1]
+            older = stack.observations[cars][..., 1:]
+            finals.append((row, cars, np.concatenate([older, fragment.finals[places][..., None]], axis=-1)))
+        stack.push(fragment.frames[row + 1], done[row])
+        stacks[row + 1] = stack.observations
+    return stacks, finals
+
+
+def joins(one: Fragment, other: Fragment) -> bool:
+    """Whether the second goes on where the first ends."""
+    return one.cars == other.cars and one.depth == other.depth
+
+
+def segments(fragments: list[Fragment]) -> list[Segment]:
+    """One segment a chain of consecutive fragments of a worker: advantages flow from each back into the one before."""
+    return [_segment(chain) for chain in chains(fragments, joins)]
+
+
+def _segment(chain: list[Fragment]) -> Segment:
+    frames, finals, start = [], [], 0
+    for fragment in chain:
+        stacks, ends = observations(fragment)
+        # What a fragment ends with is what the next one begins with.
+        frames.append(stacks if fragment is chain[-1] else stacks[:-1])
+        finals += [(start + row, cars, last) for row, cars, last in ends]
+        start += fragment.time
+
+    def joined(name: str) -> np.ndarray:
+        parts = [getattr(fragment, name) for fragment in chain]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    return Segment(
+        frames=frames[0] if len(frames) == 1 else np.concatenate(frames),
+        finals=finals,
+        deviation=None if chain[0].deviation is None else joined("deviation"),
+        **{name: joined(name) for name in ("actions", "policy", "rewards", "terminated", "truncated")},
+    )
+
+
+@dataclass
+class PlayedElsewhere:
+    """Steps of an iteration for the sim trace: rows of TraceRecorder.FIELDS (n,), actions (n, …)."""
+
+    rows: np.ndarray
+    actions: np.ndarray
+
+    def in_order(self) -> Iterator[tuple[np.void, np.ndarray]]:
+        return in_order(self.rows, self.actions)
+
+
+@dataclass
+class Episodes:
+    """Numbers episodes over the whole run: workers number their own."""
+
+    next: int = 0
+    _numbers: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def number(self, worker: str, episode: int) -> int:
+        found = self._numbers.get((worker, episode))
+        if found is None:
+            found = self._numbers[worker, episode] = self.next
+            self.next += 1
+        return found
+
+    def of(self, fragments: list[Fragment]) -> tuple[list[Episode], PlayedElsewhere]:
+        """The episodes that ended in the fragments, and all their steps."""
+        ended, rows, gone = [], [], []
+        ordered = sorted(fragments, key=lambda f: (f.tag.worker, f.tag.sequence))
+        for fragment in ordered:
+            worker = fragment.tag.worker
+            steps = fragment.trace.ravel().copy()
+            for own in np.unique(steps["episode"]).tolist():
+                steps["episode"][fragment.trace.ravel()["episode"] == own] = self.number(worker, own)
+            rows.append(steps)
+            for end in fragment.ends:
+                gone.append((worker, int(end["number"])))
+                ended.append(
+                    Episode(
+                        number=self.number(*gone[-1]),
+                        reward=float(end["reward"]),
+                        steps=int(end["steps"]),
+                        progress=float(end["progress"]),
+                        status=STATUS_NAMES[end["status"]],
+                        sim_seconds=float(end["sim_seconds"]),
+                        started=float(end["started"]),
+                    )
+                )
+        for place in gone:
+            self._numbers.pop(place, None)
+        actions = [f.actions.reshape(f.steps, *f.actions.shape[2:]) for f in ordered]
+        return ended, PlayedElsewhere(np.concatenate(rows), np.concatenate(actions))

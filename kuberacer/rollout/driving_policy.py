@@ -1,0 +1,48 @@
+"""A frozen graph in OpenVINO: what rollout workers and the evaluator ask. Needs no TensorFlow.
+
+OpenVINO reads the trainer's graph as it is: no conversion between an iteration and its rollouts.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kuberacer.coach.choose import Explore
+
+
+class DrivingPolicy:
+    """Asks for frames (M, 120, 160, depth) uint8, any M. explore: what its trainer explores with."""
+
+    def __init__(self, graph: Path, given: str, outputs: Sequence[str], explore: Explore, threads: int = 1):
+        """given, outputs: the nodes' names. Raises RuntimeError or ValueError for what is no such graph."""
+        import openvino
+
+        core = openvino.Core()
+        network = core.read_model(str(graph))
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+        compiled = core.compile_model(network, "CPU", settings)
+        self._request = compiled.create_infer_request()
+        self._outputs = [_named(compiled.outputs, name) for name in outputs]
+        self._given = _named(compiled.inputs, given)
+        self.explore = explore
+
+    def ask(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Probabilities or values (M, A), or mean and deviation (M, 2)."""
+        results = self._request.infer({self._given: frames.astype(np.float32)})
+        found = [np.array(results[output]) for output in self._outputs]
+        return found[0], found[1] if len(found) > 1 else None
+
+    def best_actions(self, frames: np.ndarray) -> np.ndarray:
+        """Deterministic actions, as ModelMetadata.decode takes them."""
+        policy, _ = self.ask(frames)
+        if self.explore.actions:
+            return policy.argmax(axis=1)
+        return np.tanh(policy) if self.explore.kind == "sac" else policy
+
+
+def _named(ports: list, name: str):
+    for port in ports:
+        if any(given.split(":")[0] == name for given in port.get_names()):
+            return port
+    raise ValueError(f"the graph has no {name}")

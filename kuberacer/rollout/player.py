@@ -1,0 +1,117 @@
+"""A worker's cars: plays fragments of T steps, one after the other, with whatever policy it is given for each."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from kuberacer.coach.choose import Explore
+from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.rollout.fragment import ENDS, Fragment, Tag
+from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.sim.params import ParamArrays
+from kuberacer.sim.race_sim import RaceSim
+
+BatchedReward = Callable[[ParamArrays], np.ndarray]
+
+
+class Asked(Protocol):
+    """A policy that explores."""
+
+    explore: Explore
+
+    def ask(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]: ...
+
+
+class Player:
+    """Cars of one simulator. An episode that a fragment's end cuts goes on in the next one.
+
+    each_step is called before every step: it may wait, to keep a pace, and may raise to leave.
+    """
+
+    def __init__(
+        self,
+        sim: RaceSim,
+        reward: BatchedReward,
+        metadata: ModelMetadata,
+        stack: int,
+        rng: np.random.Generator,
+        each_step: Callable[[], None] = lambda: None,
+    ):
+        self.sim, self.reward, self.metadata, self.rng, self.each_step = sim, reward, metadata, rng, each_step
+        self.episode = np.arange(sim.cars)
+        self.next_episode = sim.cars
+        self.returns = np.zeros(sim.cars)
+        self.started = np.full(sim.cars, time.time())
+        sim.reset()
+        sim.render()
+        self.stack = FrameStack(sim.frames, stack)
+
+    def play(self, policy: Asked, steps: int, tag: Tag) -> Fragment:
+        sim, explore = self.sim, policy.explore
+        frames = np.empty((steps + 1, *sim.frames.shape), np.uint8)
+        history = self.stack.observations[..., :-1].copy()
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in ("policy", "deviation", "actions", "log")}
+        rewards = np.empty((steps, sim.cars))
+        terminated, truncated = np.empty((2, steps, sim.cars), bool)
+        finals: list[tuple[int, int, np.ndarray]] = []
+        ends: list[tuple] = []
+        trace = TraceRecorder(sim.cars, steps)
+        for row in range(steps):
+            self.each_step()
+            frames[row] = sim.frames
+            outputs, deviation = policy.ask(self.stack.observations)
+            actions = explore.choose(outputs, deviation, self.rng)
+            steering, speed = self.metadata.decode(actions)
+            sim.advance(steering, speed)
+            rewards[row] = self.reward(sim.values)
+            self.returns += rewards[row]
+            terminated[row], truncated[row] = sim.terminated, sim.truncated & ~sim.terminated
+            done = sim.terminated | sim.truncated
+            trace.record(sim, self.episode, actions, steering, speed, rewards[row], done)
+            for name, part in (("policy", outputs), ("deviation", deviation), ("actions", actions)):
+                if part is not None:
+                    rows[name].append(part)
+            rows["log"].append(explore.log_probability(actions, outputs, deviation))
+            if truncated[row].any():
+                sim.render(truncated[row])
+                finals += [(row, car, sim.frames[car].copy()) for car in np.flatnonzero(truncated[row]).tolist()]
+            if done.any():
+                ends += self._close_episodes(done)
+                sim.reset(done)
+            sim.render()
+            self.stack.push(sim.frames, done)
+        frames[steps] = sim.frames
+        return Fragment(
+            tag=tag,
+            frames=frames,
+            history=history,
+            finals=np.array([frame for _, _, frame in finals], np.uint8).reshape(-1, *sim.frames.shape[1:]),
+            final_at=np.array([(row, car) for row, car, _ in finals], np.int32).reshape(-1, 2),
+            actions=np.stack(rows["actions"]),
+            policy=np.stack(rows["policy"]).astype(np.float32),
+            deviation=np.stack(rows["deviation"]).astype(np.float32) if rows["deviation"] else None,
+            log_probability=np.stack(rows["log"]),
+            rewards=rewards,
+            terminated=terminated,
+            truncated=truncated,
+            ends=np.array(ends, ENDS),
+            trace=trace.rows[:steps],
+        )
+
+    def _close_episodes(self, done: np.ndarray) -> list[tuple]:
+        closed, values = [], self.sim.values
+        for car in np.flatnonzero(done).tolist():
+            closed.append(
+                (
+                    self.episode[car], car, self.returns[car], values.steps[car], values.progress[car],
+                    self.sim.status[car], values.sim_time[car], self.started[car],
+                )
+            )  # fmt: skip
+            self.episode[car] = self.next_episode
+            self.next_episode += 1
+            self.returns[car] = 0.0
+            self.started[car] = time.time()
+        return closed
