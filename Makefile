@@ -42,6 +42,14 @@ $(ENVS)/tools/.ready: images/tools/requirements.lock pyproject.toml $(ENVS)/uv/.
 	@$(UV) pip install --quiet --python $(TOOLS) --no-deps --no-build-isolation --offline --editable .
 	@touch $@
 
+# For rollout workers of the real DeepRacer simulator; its client needs Python 3.12.
+$(ENVS)/deepracer/.ready: images/deepracer/requirements.lock $(ENVS)/uv/.ready
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo "error: the DeepRacer simulator's client needs Python 3.12, $(PYTHON) is older"; echo "remedy: make PYTHON=/path/to/python3.12 $@"; exit 1; }
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
+	@touch $@
+
 $(ENVS)/%/.tests: tests/requirements.lock $(ENVS)/%/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
@@ -59,8 +67,9 @@ $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
 
-# What a variable of make gives to the command: TRACK=oval becomes --track oval.
-RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET MINUTES STEPS CARS SEED TRIALS REQUIREMENTS RESUME
+# What a variable of make gives to the command: TRACK=kidney becomes --track kidney.
+RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET MINUTES STEPS CARS SEED TRIALS REQUIREMENTS RESUME \
+  BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE
 lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
@@ -111,10 +120,11 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/rollout/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done
+	@$(UV) pip compile --native-tls --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-annotate --no-header images/deepracer/requirements.in -o images/deepracer/requirements.lock
 
 .PHONY: clean
 clean: ## remove the environments and build outputs (not out/)
