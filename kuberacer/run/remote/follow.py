@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import re
 import shutil
 import time
 from collections.abc import Callable, Collection
@@ -20,6 +21,8 @@ from kuberacer.run.remote.model import Engine, RemoteStatus, RemoteTask, State
 
 POLL_S = 1.0
 LAST_LINES_S = 20.0  # for what a step's pod printed last
+# Lines among a step's that are not the step's: of Argo's executor, of KFP's launcher.
+_ENGINES_OWN = re.compile(r'time="|[IWEF]\d{4} \d\d:\d\d:\d\d|Error: exit status')
 END_S = 60.0  # for a run that was told to end
 
 
@@ -193,7 +196,12 @@ class Follower:
         died = pods.why_died(seen.last_pod) if seen.last_pod else None
         if died:
             return TaskFailed(task.path, f"{name} {died[0]}", f"{died[1]}; {self.go_on}")
-        return TaskFailed(task.path, f"{name} failed: {task.message or 'its pod is gone'}", f"see {path}; {self.go_on}")
+        status = pods.exit_status(seen.last_pod) if seen.last_pod else None
+        last = next((line.strip() for line in reversed(tail) if line.strip() and not _ENGINES_OWN.match(line)), "")
+        if status:
+            return TaskFailed(task.path, f"{name} ended with status {status}: {last}".rstrip(": "), f"see {path}")
+        why = task.message or "its pod is gone"
+        return TaskFailed(task.path, f"{name} failed: {why}", f"see {path}; {self.go_on}")
 
     def _log(self, path: str) -> Path:
         self.logs.mkdir(parents=True, exist_ok=True)
