@@ -120,7 +120,7 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/rollout/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/builder/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done
@@ -129,3 +129,5 @@ lock: $(ENVS)/uv/.ready ## resolve the requirements anew
 .PHONY: clean
 clean: ## remove the environments and build outputs (not out/)
 	@rm -rf $(ENVS) build
+
+include manifests/cluster.mk
