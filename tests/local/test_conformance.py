@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance import artifacts, conditions, exit_handlers, loops, nested, placeholders, retries, steps
+from conformance import (
+    artifact_lists,
+    artifacts,
+    conditions,
+    exit_handlers,
+    loops,
+    nested,
+    placeholders,
+    retries,
+    steps,
+)
 from conformance.case import Case
 from kfp import dsl
 
@@ -18,7 +28,7 @@ from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.spec import read_pipeline
 
-MODULES = (artifacts, conditions, exit_handlers, loops, nested, placeholders, retries)
+MODULES = (artifact_lists, artifacts, conditions, exit_handlers, loops, nested, placeholders, retries)
 CASES = [pytest.param(case, id=f"{module.__name__}-{case.name}") for module in MODULES for case in module.CASES]
 
 

@@ -25,12 +25,6 @@ def note(text: str, page: dsl.Output[dsl.Artifact]):
 
 
 @dsl.container_component
-def join_pages(pages: dsl.Input[list[dsl.Artifact]], joined: dsl.OutputPath(str)):
-    program = "import json, sys; open(sys.argv[2], 'w').write(f'{len(json.loads(sys.argv[1]))} pages')"
-    return dsl.ContainerSpec(image=IMAGE, command=["python", "-c", program], args=[pages, joined])
-
-
-@dsl.container_component
 def pair(letter: str, number: str, joined: dsl.OutputPath(str)):
     program = "import sys; open(sys.argv[3], 'w').write(sys.argv[1] + sys.argv[2])"
     return dsl.ContainerSpec(image=IMAGE, command=["python", "-c", program], args=[letter, number, joined])
@@ -54,10 +48,9 @@ def loops(words: list = ["one", "two"], size: int = 3, table: list = [{"car": "r
         said = say(text=word)
     join(texts=dsl.Collected(said.outputs["said"]))
     with dsl.ParallelFor(count_to(number=size).outputs["numbers"]) as index:
-        page = note(text=index)
+        note(text=index)
         with dsl.If(index == 1):
             say(text=f"one is {index}")
-    join_pages(pages=dsl.Collected(page.outputs["page"]))
 
 
 PAIRS = [{"joined": joined} for joined in ("a1", "a2", "b1", "b2", "red3", "blue4")]
@@ -73,7 +66,6 @@ CASES = [
             "count-to": [{"numbers": [0, 1, 2]}],
             "note": [{"page": "0"}, {"page": "1"}, {"page": "2"}],
             "say-3": [{"said": "one is 1"}],
-            "join-pages": [{"joined": "3 pages"}],
         },
         {"table": [{"car": "red"}, {"car": "green"}]},
     ),
@@ -84,7 +76,6 @@ CASES = [
             "pair": PAIRS,
             "join": [{"joined": ""}],
             "count-to": [{"numbers": []}],
-            "join-pages": [{"joined": "0 pages"}],
         },
         {"table": [], "words": [], "size": 0},
     ),

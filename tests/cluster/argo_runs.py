@@ -1,0 +1,142 @@
+"""Runs a pipeline on the cluster's Argo Workflows and tells what each of its steps put out."""
+
+import io
+import json
+import tarfile
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kuberacer.run.argo import Options, argument_text, translate
+from kuberacer.run.compile import compile_to_text
+from kuberacer.run.local.values import parse
+from kuberacer.run.spec import Pipeline, read_pipeline
+from kuberacer.run.spec.model import Component, Container, Graph
+
+GROUP = {"group": "argoproj.io", "version": "v1alpha1"}
+LIMIT_S = 300.0
+
+
+@dataclass
+class Watched:
+    """What ran, by the names of the tasks: the outputs of each execution, which failed, which came from the cache."""
+
+    phase: str
+    outputs: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    failed: set[str] = field(default_factory=set)
+    cached: set[str] = field(default_factory=set)
+    attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    nodes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ArgoRun:
+    """One workflow of a pipeline."""
+
+    namespace: str
+    store: Any
+    pipeline: Pipeline
+    name: str
+
+    @classmethod
+    def start(
+        cls, pipeline: Any, arguments: Mapping[str, Any], namespace: str, store: Any, options: Options | None = None
+    ) -> "ArgoRun":
+        from kubernetes import client
+
+        model = read_pipeline(compile_to_text(pipeline))
+        name = f"{model.name}-{uuid.uuid4().hex[:6]}"
+        manifest = translate(model, options)
+        manifest["metadata"]["name"] = name
+        given = [{"name": key, "value": argument_text(value)} for key, value in arguments.items()]
+        workflow = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {"name": name},
+            "spec": {"workflowTemplateRef": {"name": name}, "arguments": {"parameters": given}},
+        }
+        api = client.CustomObjectsApi()
+        api.create_namespaced_custom_object(**GROUP, namespace=namespace, plural="workflowtemplates", body=manifest)
+        api.create_namespaced_custom_object(**GROUP, namespace=namespace, plural="workflows", body=workflow)
+        return cls(namespace, store, model, name)
+
+    def status(self) -> dict[str, Any]:
+        from kubernetes import client
+
+        found = client.CustomObjectsApi().get_namespaced_custom_object(
+            **GROUP, namespace=self.namespace, plural="workflows", name=self.name
+        )
+        return found.get("status", {})
+
+    def until(self, reached: Callable[[dict[str, Any]], bool], limit_s: float = LIMIT_S) -> dict[str, Any]:
+        """The first status with which something is reached. Raises TimeoutError with what each node says."""
+        deadline = time.monotonic() + limit_s
+        while not reached(status := self.status()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} is {status.get('phase')}: {_messages(status)}")
+            time.sleep(1)
+        return status
+
+    def wait(self) -> Watched:
+        status = self.until(lambda status: status.get("phase") in ("Succeeded", "Failed", "Error"))
+        watched = Watched(status["phase"], nodes=status.get("nodes", {}))
+        steps = dict(_steps(self.pipeline, self.pipeline.root))
+        for node in watched.nodes.values():
+            name = node["displayName"]
+            if node["type"] == "Pod":
+                watched.attempts[name.partition("(")[0]] += 1
+            if node["type"] != "Retry":
+                continue
+            if node["phase"] == "Succeeded":
+                watched.outputs[name].append(self._outputs(steps[name], node.get("outputs", {})))
+            else:
+                watched.failed.add(name)
+            if node.get("memoizationStatus", {}).get("hit"):
+                watched.cached.add(name)
+        return watched
+
+    def _outputs(self, component: Component, outputs: dict[str, Any]) -> dict[str, Any]:
+        parameters = {one["name"]: one["value"] for one in outputs.get("parameters", [])}
+        artifacts = {one["name"]: one for one in outputs.get("artifacts", [])}
+        found = {name: parse(parameters[name], spec.type, name) for name, spec in component.output_parameters.items()}
+        for name in component.output_artifacts:
+            if name in artifacts:
+                found[name] = _content(self.store.read(artifacts[name]["s3"]["key"]))
+            else:
+                said = json.loads(parameters.get("executor-output", "{}")).get("artifacts", {})
+                found[name] = said.get(name, {}).get("artifacts", [{}])[0].get("metadata", {})
+        return found
+
+
+def _steps(pipeline: Pipeline, component: Component) -> list[tuple[str, Component]]:
+    """The container components by the names of their tasks."""
+    if not isinstance(component.body, Graph):
+        return []
+    found = []
+    for name, task in component.body.tasks.items():
+        inner = pipeline.components[task.component]
+        found += [(name, inner)] if isinstance(inner.body, Container) else _steps(pipeline, inner)
+    return found
+
+
+def _content(data: bytes) -> str | dict[str, str]:
+    """A file's text, or a folder's texts by their relative paths."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as packed:
+            files = {one.name: packed.extractfile(one) for one in packed.getmembers() if one.isfile()}
+            texts = {name: file.read().decode() for name, file in files.items() if file is not None}
+            if [one.isfile() for one in packed.getmembers()] == [True]:
+                return next(iter(texts.values()))
+            return {name.partition("/")[2]: text for name, text in texts.items()}
+    except tarfile.ReadError:
+        return data.decode()
+
+
+def _messages(status: dict[str, Any]) -> str:
+    nodes = status.get("nodes", {}).values()
+    return "; ".join(f"{node['displayName']} {node['phase']} {node.get('message', '')}" for node in nodes) or str(
+        status
+    )
