@@ -7,7 +7,7 @@ from conformance.case import IMAGE, Case
 MAKE = """
 import json, os, sys
 executor_output, file, folder, page = sys.argv[1:]
-if executor_output.startswith('{{$.'):  # Kubeflow Pipelines 2.0 does not know the placeholder
+if executor_output.startswith('{' + '{$.'):  # Kubeflow Pipelines 2.0 does not know the placeholder
     executor_output = '/tmp/kfp_outputs/output_metadata.json'
 open(file, 'w').write('text')
 os.makedirs(os.path.join(folder, 'deep'))
