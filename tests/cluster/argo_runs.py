@@ -88,14 +88,13 @@ class ArgoRun:
             name = node["displayName"]
             if node["type"] == "Pod":
                 watched.attempts[name.partition("(")[0]] += 1
-            if node["type"] != "Retry":
-                continue
-            if node["phase"] == "Succeeded":
-                watched.outputs[name].append(self._outputs(steps[name], node.get("outputs", {})))
-            else:
-                watched.failed.add(name)
-            if node.get("memoizationStatus", {}).get("hit"):
+            hit = node.get("memoizationStatus", {}).get("hit", False)
+            if hit:
                 watched.cached.add(name)
+            if node["type"] == "Retry" and node["phase"] != "Succeeded":
+                watched.failed.add(name)
+            elif node["type"] == "Retry" or hit:
+                watched.outputs[name].append(self._outputs(steps[name], node.get("outputs", {})))
         return watched
 
     def _outputs(self, component: Component, outputs: dict[str, Any]) -> dict[str, Any]:

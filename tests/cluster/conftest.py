@@ -45,7 +45,7 @@ def kubeconfig() -> str:
 
 @pytest.fixture(scope="session")
 def store(kubeconfig: str) -> Store:
-    """The artifact repository of the cluster's Argo, as its own configuration says; its address must answer here too."""
+    """The artifact repository of the cluster's Argo, as its configuration says; its address must answer here too."""
     import boto3
     from botocore.config import Config
     from kubernetes import client

@@ -67,7 +67,7 @@ def container_template(
     mounts = [("tmp", "/tmp"), ("outputs", OUTPUTS), *([("inputs", INPUTS)] if inputs.artifacts else [])]
     template: dict[str, Any] = {
         "inputs": {
-            "parameters": [{"name": name} for name in [*inputs.received, *map(made_by, inputs.artifacts)]],
+            "parameters": declared(inputs)["parameters"],
             "artifacts": [{"name": name, "path": f"{INPUTS}/{name}", "optional": True} for name in inputs.artifacts],
         },
         "outputs": _outputs(component, container),
@@ -86,9 +86,59 @@ def container_template(
         **pod.template,
     }
     _add_resources(template, container.resources, line)
-    if task.cache and not any(value.of_this_run for value in inputs.parameters.values()):
-        template["memoize"] = _memoize(template, inputs, options)
     return template
+
+
+def remembered(
+    name: str, task: Task, template: dict[str, Any], inputs: Inputs, options: Options
+) -> dict[str, Any] | None:
+    """A template around the one of a step, by its name, that takes outputs from the cache. None: not to be cached.
+
+    Around it, because Argo loses what follows a remembered template that also has a retryStrategy. A step that is
+    given the run's own name is never the same twice.
+    """
+    if not task.cache or any(value.of_this_run for value in inputs.parameters.values()):
+        return None
+    outputs = template["outputs"]
+    inner = f"tasks.{task.name}.outputs"
+    return {
+        "inputs": declared(inputs),
+        "outputs": {
+            "parameters": [
+                {"name": one["name"], "valueFrom": {"parameter": f"{{{{{inner}.parameters.{one['name']}}}}}"}}
+                for one in outputs["parameters"]
+            ],
+            "artifacts": [
+                {"name": one["name"], "from": f"{{{{{inner}.artifacts.{one['name']}}}}}", "optional": True}
+                for one in outputs["artifacts"]
+            ],
+        },
+        "memoize": _memoize(template, inputs, options),
+        "dag": {"tasks": [{"name": task.name, "template": name, "arguments": handed_on(inputs)}]},
+    }
+
+
+def parameters_of(inputs: Inputs) -> list[str]:
+    """The names of a template's input parameters."""
+    return [*inputs.received, *map(made_by, inputs.artifacts)]
+
+
+def declared(inputs: Inputs) -> dict[str, Any]:
+    """The inputs of a template that has no container."""
+    return {
+        "parameters": [{"name": name} for name in parameters_of(inputs)],
+        "artifacts": [{"name": name, "optional": True} for name in inputs.artifacts],
+    }
+
+
+def handed_on(inputs: Inputs) -> dict[str, Any]:
+    """All inputs of a template as arguments of a task in it."""
+    return {
+        "parameters": [{"name": name, "value": f"{{{{inputs.parameters.{name}}}}}"} for name in parameters_of(inputs)],
+        "artifacts": [
+            {"name": name, "from": f"{{{{inputs.artifacts.{name}}}}}", "optional": True} for name in inputs.artifacts
+        ],
+    }
 
 
 def made_by(artifact: str) -> str:

@@ -11,7 +11,11 @@ from kuberacer.run.argo.containers import (
     Inputs,
     Options,
     container_template,
+    declared,
+    handed_on,
     made_by,
+    parameters_of,
+    remembered,
     retry_strategy,
 )
 from kuberacer.run.argo.expressions import Call, Expression, Name, Text, joined, map_items, tag, written
@@ -64,6 +68,9 @@ class Templates:
                 if turn:
                     raise UserError(f"{task.name}: a loop over one component without a graph", "put it into a pipeline")
                 template = container_template(task, component, container, inputs, self.options)
+                name = self.add(component.name, template)
+                around = remembered(name, task, template, inputs, self.options)
+                return name if around is None else self.add(f"{name}-cached", around)
             case Graph() as graph:
                 template = GraphTemplate(self, component, graph, inputs).template(turn)
                 if strategy := retry_strategy(task.retry, lost_once_more=False):
@@ -89,7 +96,7 @@ class GraphTemplate:
     def template(self, turn: bool = False) -> dict[str, Any]:
         tasks = [self._task(self.graph.tasks[name]) for name in self.graph.tasks]
         return {
-            "inputs": _declared(self.inputs),
+            "inputs": declared(self.inputs),
             "outputs": self._outputs(turn),
             # Argo counts a graph as failed for its targets alone: an exit handler would hide what it followed
             "dag": {"target": " ".join(self.graph.tasks), "tasks": tasks},
@@ -117,7 +124,7 @@ class GraphTemplate:
         for name in artifacts:
             given[made_by(name)] = Value(self._maker(task.artifacts[name]), ParameterType.STRING)
         inputs = _received(component, given, list(artifacts))
-        arguments = {name: value.argument for name, value in given.items() if name in _parameters(inputs)}
+        arguments = {name: value.argument for name, value in given.items() if name in parameters_of(inputs)}
         if task.loop is None:
             name = self.templates.component(task, component, inputs)
         else:
@@ -215,9 +222,9 @@ class GraphTemplate:
         parameters = {**inputs.parameters, item: passed(item, kind, may_be_absent=False)}
         inner = Inputs(parameters, [*inputs.received, item], inputs.artifacts)
         turn = self.templates.component(task, component, inner, turn=True)
-        given = [{"name": name, "value": f"{{{{inputs.parameters.{name}}}}}"} for name in _parameters(inputs)]
+        given = handed_on(inputs)
         template: dict[str, Any] = {
-            "inputs": _declared(Inputs({}, [*inputs.received, _ITEMS], inputs.artifacts)),
+            "inputs": declared(Inputs({}, [*inputs.received, _ITEMS], inputs.artifacts)),
             "outputs": {
                 "parameters": [
                     _collected(self.templates.pipeline, component, name) for name in component.output_parameters
@@ -230,11 +237,8 @@ class GraphTemplate:
                         "template": turn,
                         "withParam": f"{{{{inputs.parameters.{_ITEMS}}}}}",
                         "arguments": {
-                            "parameters": [*given, {"name": item, "value": "{{item}}"}],
-                            "artifacts": [
-                                {"name": name, "from": f"{{{{inputs.artifacts.{name}}}}}", "optional": True}
-                                for name in inputs.artifacts
-                            ],
+                            "parameters": [*given["parameters"], {"name": item, "value": "{{item}}"}],
+                            "artifacts": given["artifacts"],
                         },
                     }
                 ]
@@ -287,18 +291,6 @@ class GraphTemplate:
 def _as_json(value: Value) -> Expression:
     found = Call("json", (value.raw,))
     return found if value.given is None else Call("if", (value.given, found, Text("null")))
-
-
-def _parameters(inputs: Inputs) -> list[str]:
-    """The names of a template's input parameters."""
-    return [*inputs.received, *map(made_by, inputs.artifacts)]
-
-
-def _declared(inputs: Inputs) -> dict[str, Any]:
-    return {
-        "parameters": [{"name": name} for name in _parameters(inputs)],
-        "artifacts": [{"name": name, "optional": True} for name in inputs.artifacts],
-    }
 
 
 def _received(component: Component, given: dict[str, Value], artifacts: list[str]) -> Inputs:
