@@ -1,8 +1,10 @@
 """Kubeflow Pipelines: its API takes and ends runs, its metadata store knows their steps, the cluster their pods."""
 
 import contextlib
+import io
 import json
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Mapping
@@ -17,13 +19,24 @@ from kuberacer.run.remote.forward import reachable
 from kuberacer.run.remote.metadata import Execution, Known, Metadata, StoredArtifact
 from kuberacer.run.remote.model import RemoteStatus, RemoteTask, State
 from kuberacer.run.remote.stores import credentials, get_tree
-from kuberacer.run.remote.workflows import Workflows, message_of, newest, nodes_of, run_state, state_of, steps
+from kuberacer.run.remote.workflows import (
+    NODE_ID,
+    Nodes,
+    Workflows,
+    message_of,
+    newest,
+    nodes_of,
+    run_state,
+    state_of,
+    steps,
+)
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 
 EXPERIMENT = "kuberacer"
 RUN_ID = "pipeline/runid"  # label of a run's workflow
 CONTAINER = "system.ContainerExecution"
+_FATAL = re.compile(r"F\d{4} \S+ +\d+ \S+\] ")  # what KFP's driver and launcher say last
 MINIO_SECRET = "mlpipeline-minio-artifact"
 STATES = {
     Known.UNKNOWN: State.WAITING,
@@ -58,7 +71,7 @@ class KfpEngine:
         self._stack.close()
 
     def submit(self, text: str, arguments: Mapping[str, Any], run: str) -> str:
-        with tempfile.TemporaryDirectory() as folder, _kfp_errors("start the run"):
+        with tempfile.TemporaryDirectory() as folder, _kfp_errors("start the run"), _quietly():
             path = Path(folder) / "pipeline.yaml"
             path.write_text(text, encoding="utf-8")
             made = self.api.create_run_from_pipeline_package(
@@ -78,7 +91,9 @@ class KfpEngine:
             for each in executions.values()
             if each.kind == CONTAINER
         )
-        return RemoteStatus(run_state(workflow), message_of(workflow), tasks)
+        state = run_state(workflow)
+        message = self._why_failed(workflow, nodes) if state is State.FAILED else ""
+        return RemoteStatus(state, message, tasks)
 
     def pods(self, id: str) -> dict[str, Json]:
         workflow = self._workflow(id)
@@ -146,8 +161,7 @@ class KfpEngine:
             host = os.environ.get("KUBERACER_KFP_HOST")
             if not host:
                 host = "http://{}:{}".format(*self._service("ml-pipeline", 8888))
-            with warnings.catch_warnings(), _kfp_errors("be reached"):
-                warnings.simplefilter("ignore")
+            with _kfp_errors("be reached"), _quietly():
                 self._api = Client(host=host, namespace=self.namespace)
                 self._api.create_experiment(EXPERIMENT, namespace=None)
         return self._api
@@ -172,6 +186,30 @@ class KfpEngine:
         """None before KFP has made it, and after it was deleted."""
         found = self.cluster.items(self._workflows.path("workflows"), labelSelector=f"{RUN_ID}={id}")
         return found[0] if found else None
+
+    def _why_failed(self, workflow: Json, nodes: Nodes) -> str:
+        """What KFP's own pods said before they failed, else what the workflow knows."""
+        pods = {(pod["metadata"].get("annotations") or {}).get(NODE_ID): pod for pod in self._own_pods(workflow)}
+        for node in steps(nodes):
+            last = newest(node, nodes)
+            if last.get("phase") in ("Failed", "Error") and not _execution_of(_patched_command(node)):
+                log = self._log_of(workflow, node, pods.get(last["id"]))
+                fatal = [line for line in log.splitlines() if _FATAL.match(line)]
+                if fatal:
+                    return f"{node.get('displayName')}: {_FATAL.sub('', fatal[-1])[:600]}"
+        return message_of(workflow)
+
+    def _own_pods(self, workflow: Json) -> list[Json]:
+        return self._workflows.pods(workflow["metadata"]["name"])
+
+    def _log_of(self, workflow: Json, node: Json, pod: Json | None) -> str:
+        with contextlib.suppress(UserError):
+            if pod is not None:
+                path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}/log"
+                with self.cluster.open("GET", path, container="main", tailLines=50) as answer:
+                    return str(answer.data.decode("utf-8", "replace"))
+            return (self._workflows.log(workflow, node) or b"").decode("utf-8", "replace")
+        return ""
 
     def _fetch(self, artifact: StoredArtifact, place: Path) -> bool:
         """False when the step did not write it."""
@@ -260,6 +298,14 @@ def _execution_of(command: list[str]) -> str:
 
 
 @contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what kfp's client prints: addresses of a user interface that it only guesses."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
 def _kfp_errors(what: str, missing_is_fine: bool = False) -> Iterator[None]:
     import kfp_server_api
     import urllib3
@@ -272,7 +318,7 @@ def _kfp_errors(what: str, missing_is_fine: bool = False) -> Iterator[None]:
         words = str(error.reason)
         with contextlib.suppress(ValueError, TypeError, KeyError):
             words = json.loads(error.body)["error"]
-        cause = " ".join(words.split())[:600]
+        cause = (words.strip().splitlines() or ["it does not say why"])[0][:600]  # a stack comes below
         raise UserError(
             f"Kubeflow Pipelines cannot {what}: {cause}", "see the log of its API server (ml-pipeline)"
         ) from error
