@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from argo_runs import ArgoRun, Watched
-from conformance import artifacts, conditions, exit_handlers, loops, nested, placeholders, retries
+from conformance import artifacts, conditions, exit_handlers, loops, nested, placeholders, pods, retries, texts
 from conformance.case import Case
 
-MODULES = (artifacts, conditions, exit_handlers, loops, nested, placeholders, retries)
+MODULES = (artifacts, conditions, exit_handlers, loops, nested, placeholders, pods, retries, texts)
 CASES = {f"{module.__name__.rpartition('.')[2]}-{case.name}": case for module in MODULES for case in module.CASES}
 
 

@@ -17,6 +17,7 @@ from conformance import (
     placeholders,
     retries,
     steps,
+    texts,
 )
 from conformance.case import Case
 from kfp import dsl
@@ -28,7 +29,7 @@ from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.spec import read_pipeline
 
-MODULES = (artifact_lists, artifacts, conditions, exit_handlers, loops, nested, placeholders, retries)
+MODULES = (artifact_lists, artifacts, conditions, exit_handlers, loops, nested, placeholders, retries, texts)
 CASES = [pytest.param(case, id=f"{module.__name__}-{case.name}") for module in MODULES for case in module.CASES]
 
 

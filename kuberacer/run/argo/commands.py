@@ -92,11 +92,8 @@ class CommandLine:
 
     def _joined(self, text: PlaceholderText) -> tuple[Expression, bool]:
         parts = [Text(part) if isinstance(part, str) else self._placeholder(part) for part in text]
-        long = any(
-            isinstance(part, InputParameter) and self.component.parameters[part.name].type not in BARE_KINDS
-            for part in text
-            if not isinstance(part, str)
-        )
+        names = [part.name for part in text if isinstance(part, InputParameter)]
+        long = any(self.parameters[name].kind not in BARE_KINDS for name in names)
         return joined(parts), long
 
     def _placeholder(self, part: Placeholder) -> Expression:

@@ -193,7 +193,12 @@ def _add_resources(template: dict[str, Any], resources: Resources, line: Command
     if known:
         template["container"]["resources"] = known
     if later:
-        template["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": later}]})
+        patch = json.dumps({"containers": [{"name": "main", "resources": later}]})
+        # Expressions stand in it as they are: Argo fills them in before it reads the patch as JSON
+        quantities = [quantity for side in later.values() for quantity in side.values()]
+        for quantity in quantities:
+            patch = patch.replace(json.dumps(quantity), f'"{quantity}"')
+        template["podSpecPatch"] = patch
 
 
 def retry_strategy(retry: Retry | None, lost_once_more: bool) -> dict[str, Any] | None:

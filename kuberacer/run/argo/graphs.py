@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import fields, replace
 from typing import Any
 
 from kuberacer.errors import UserError
@@ -36,6 +37,7 @@ from kuberacer.run.spec.model import (
     Source,
     Task,
 )
+from kuberacer.run.spec.text import inputs_of
 
 _TURN = "turn"  # the task of a loop's template that runs once for each item
 _ITEMS = "loop--items"
@@ -115,15 +117,16 @@ class GraphTemplate:
         component = self.templates.component_of(task)
         where = f"task {task.name} in {self.component.name}"
         values = self._values(task, where)
-        given = {name: value for name, value in values.items() if name in component.parameters}
+        read = component.parameters.keys() | _read_by_pod(component)
+        given = {name: value for name, value in values.items() if name in read}
         for name, spec in component.parameters.items():
             if spec.default is not None and not (task.loop and name == task.loop.item_input):
                 default = to_text(to_type(spec.default, spec, f"{where}: the default of {name}"))
                 given[name] = given[name].otherwise(default) if name in given else Value(Text(default), spec.type)
         artifacts = {name: self._artifact(source, where) for name, source in task.artifacts.items()}
+        inputs = _received(component, given, list(artifacts))
         for name in artifacts:
             given[made_by(name)] = Value(self._maker(task.artifacts[name]), ParameterType.STRING)
-        inputs = _received(component, given, list(artifacts))
         arguments = {name: value.argument for name, value in given.items() if name in parameters_of(inputs)}
         if task.loop is None:
             name = self.templates.component(task, component, inputs)
@@ -298,15 +301,13 @@ def _received(component: Component, given: dict[str, Value], artifacts: list[str
     seen: dict[str, Value] = {}
     received = []
     for name, value in given.items():
-        if name not in component.parameters:
-            continue
         if value.of_the_workflow:
             seen[name] = value
         else:
             received.append(name)
-            # A travelling input is no longer seen to be the run's own, so what is known of it is told
-            seen[name] = passed(name, component.parameters[name].type, value.given is not None)
-            seen[name] = Value(seen[name].raw, seen[name].kind, seen[name].given, seen[name].tag, value.of_this_run)
+            kind = component.parameters[name].type if name in component.parameters else value.kind
+            # What travelled no longer shows that it is the run's own
+            seen[name] = replace(passed(name, kind, value.given is not None), of_run=value.of_this_run)
     return Inputs(seen, received, artifacts)
 
 
@@ -314,6 +315,15 @@ def _dependency(task: Task, before: str) -> str:
     if task.always:
         return f"({before}.Succeeded || {before}.Failed || {before}.Errored)"
     return f"{before}.Succeeded"
+
+
+def _read_by_pod(component: Component) -> set[str]:
+    """Inputs that the compiler hands over without the component's knowing: those in its resources and its image."""
+    if not isinstance(component.body, Container):
+        return set()
+    body, resources = component.body, component.body.resources
+    texts = [body.image, *(getattr(resources, part.name) for part in fields(resources))]
+    return set().union(*(inputs_of(text) for text in texts if text is not None))
 
 
 def _is_text(component: Component, name: str) -> bool:
