@@ -105,6 +105,7 @@ class DistributedTrainer:
         learn_seconds = lapse()
         self._announce()
         finished, trace = self.episodes.of(fragments)
+        self.progress.next_episode = self.episodes.next
         self.freeze()
         self.progress.seconds += play_seconds + learn_seconds + lapse()
         self.progress.episodes += len(finished)

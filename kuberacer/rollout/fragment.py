@@ -188,7 +188,7 @@ def _check_shapes(described: dict[str, Any], seed: int | None) -> None:
         kinds, letters = _TABLE[name]
         if name == "actions" and kind == np.float32:
             letters += "2"
-        if kind not in kinds or len(shape) != len(letters) or not all(_count(size) for size in shape):
+        if kind is None or kind not in kinds or len(shape) != len(letters) or not all(_count(size) for size in shape):
             raise FragmentError(f"{name} has another type or shape: {kind}, {shape}")
         for letter, size in zip(letters, shape, strict=True):
             if axes.setdefault(letter, size) != size:

@@ -74,6 +74,7 @@ class Progress:
     first_lap_s: float | None = None
     best: Lap | None = None
     best_iteration: int | None = None
+    next_episode: int = 0  # number of the next one that begins, where others play; 0: not counted here
 
     def to_json(self) -> dict:
         return asdict(self)

@@ -41,6 +41,7 @@ def work(run: str, index: int, pace: Pace) -> None:
     broker = WorkerBroker(redis_address(), run, start, say=say)
     cache = NodeCache(store, run)
     with LogCopy(store, log_key(run, start)):
+        say(f"{start} joins {run}")
         if index == EVALUATOR:
             Evaluator(broker, cache, pace, say).run()
         else:

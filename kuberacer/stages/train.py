@@ -188,7 +188,7 @@ def train_distributed(
             told=told,
             say=say,
             progress=progress,
-            episodes=Episodes(records.next_episode()),
+            episodes=Episodes(max(progress.next_episode, records.next_episode())),
         )
         return trainer.run()
 

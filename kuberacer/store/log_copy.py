@@ -96,8 +96,11 @@ class LogCopy:
                 del self._kept[: len(self._kept) - MOST_BYTES // 2]
 
     def _send_often(self) -> None:
-        while not self._stop.wait(self.every_s):
+        # Often at the beginning: what ends a process early is what one wants to read.
+        pause = min(0.5, self.every_s)
+        while not self._stop.wait(pause):
             self.send()
+            pause = min(1.3 * pause, self.every_s)
 
 
 def log_key(run: str, name: str) -> str:

@@ -1,0 +1,109 @@
+"""Distributed rollouts with a real Redis, a real store and real worker processes, of which some are killed."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kuberacer.store.checkpoints import CheckpointStore
+from kuberacer.store.client import ObjectStore
+from tests.local.distributed import QUOTA, SameStore, Training, assert_exact, logs, running_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SameStore]:
+    with running_store(tmp_path / "store") as store:
+        yield store
+
+
+@pytest.fixture
+def start(tmp_path: Path, store: SameStore) -> Iterator[Callable[..., Training]]:
+    trainings: list[Training] = []
+
+    def begin(workers: int = 2, **options: object) -> Training:
+        trainings.append(Training.start(tmp_path / "train", store, workers, **options))
+        return trainings[-1]
+
+    yield begin
+    for training in trainings:
+        training.process.kill()
+        training.process.wait()
+
+
+def test_every_iteration_has_its_quota_though_worker_redis_and_store_are_killed(
+    start: Callable[..., Training], store: SameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = start(steps=7 * QUOTA)
+    training.wait_for("iteration 1 ")
+    training.kill_child("--index 1")
+    training.wait_for("iteration 2 ")
+    training.kill_child("valkey-server")
+    training.wait_for("iteration 3 ")
+    store.kill()
+    time.sleep(2.0)
+    store.come_back(monkeypatch)
+    assert training.end() == 0, training.lines
+    assert_exact(training, 7)
+    assert not training.left_behind()
+    said = logs(store)
+    assert "iteration 7" in said["train.log"]
+    assert sum("worker-1" in name for name in said) == 2  # the killed one, and the one after it
+    assert sum("worker-2" in name for name in said) == 1
+    assert "policy 7" in next(text for name, text in said.items() if "evaluator" in name)
+    assert store.settings is not None
+    kept = CheckpointStore(ObjectStore(store.settings), "r")
+    last, best = kept.find("last"), kept.find("best")
+    assert last is not None
+    assert best is not None
+    assert (last.iteration, best.iteration) == (7, training.summary["best"]["iteration"])
+    assert not list(ObjectStore(store.settings).list("r/rollouts/"))
+
+
+def test_a_killed_trainer_goes_on_where_it_was(start: Callable[..., Training], store: SameStore) -> None:
+    training = start(steps=4 * QUOTA)
+    training.wait_for("iteration 2 ")
+    training.process.kill()
+    training.process.wait()
+    assert not training.left_behind()  # neither Redis nor workers
+    assert store.settings is not None
+    last = CheckpointStore(ObjectStore(store.settings), "r").find("last")
+    assert last is not None
+    again = start(steps=4 * QUOTA)
+    assert again.end() == 0, again.lines
+    assert any(f"goes on after iteration {last.iteration}" in line for line in again.lines)
+    assert_exact(again, 4)
+
+
+def test_sigterm_sends_the_checkpoint_and_leaves(start: Callable[..., Training], store: SameStore) -> None:
+    training = start(steps=50 * QUOTA)
+    training.wait_for("iteration 2 ")
+    training.process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert training.end() == 130
+    assert time.monotonic() - began < 25
+    assert not training.left_behind()
+    assert store.settings is not None
+    last = CheckpointStore(ObjectStore(store.settings), "r").find("last")
+    assert last is not None
+    assert last.iteration >= 2
+
+
+def test_the_number_of_workers_changes_while_it_runs(start: Callable[..., Training], store: SameStore) -> None:
+    training = start(workers=1, steps=5 * QUOTA)
+    training.wait_for("iteration 1 ")
+    assert store.settings is not None
+    ObjectStore(store.settings).put_bytes("r/rollouts/scale.json", json.dumps({"workers": 2}).encode())
+    assert training.end() == 0, training.lines
+    assert any("2 rollout workers instead of 1" in line for line in training.lines)
+    assert_exact(training, 5)
+
+
+def test_an_error_in_the_reward_ends_the_training_with_its_line(start: Callable[..., Training]) -> None:
+    training = start(reward="def reward_function(params):\n    return 1 / (params['steps'] - 5)\n", steps=9 * QUOTA)
+    assert training.end() == 1
+    assert any("reward_function.py:2" in line or "reward.py:2" in line for line in training.lines), training.lines
+    assert training.lines[-1].startswith("remedy:")
+    assert not training.left_behind()

@@ -1,0 +1,51 @@
+"""Fragments made up for tests."""
+
+import numpy as np
+
+from kuberacer.rollout.fragment import ENDS, Fragment, Tag
+from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.sim.camera import HEIGHT, WIDTH
+
+
+def made_up(
+    time: int = 4,
+    cars: int = 2,
+    *,
+    tag: Tag = Tag("s", "w", 0, 0),  # noqa: B008
+    depth: int = 1,
+    continuous: bool = False,
+    cut: int = 0,
+    ends: int = 0,
+    noise: bool = False,
+    seed: int = 0,
+) -> Fragment:
+    """cut: so many of the steps of car 0, from the first on, cut its episode."""
+    rng = np.random.default_rng(seed)
+    truncated = np.zeros((time, cars), bool)
+    truncated[:cut, 0] = True
+    trace = np.zeros((time, cars), TraceRecorder.FIELDS)
+    trace["episode"] = np.arange(cars)
+    trace["steps"] = 1 + np.arange(time)[:, None]
+    ended = np.zeros(ends, ENDS)
+    ended["number"] = np.arange(ends)
+    return Fragment(
+        tag=tag,
+        frames=rng.integers(0, 256, (time + 1, cars, HEIGHT, WIDTH), dtype=np.uint8),
+        history=rng.integers(0, 256, (cars, HEIGHT, WIDTH, depth - 1), dtype=np.uint8),
+        finals=rng.integers(0, 256, (cut, HEIGHT, WIDTH), dtype=np.uint8),
+        final_at=np.array([(row, 0) for row in range(cut)], np.int32).reshape(-1, 2),
+        actions=rng.normal(size=(time, cars, 2)).astype(np.float32)
+        if continuous
+        else rng.integers(0, 5, (time, cars)).astype(np.int32),
+        policy=rng.random((time, cars, 2 if continuous else 5)).astype(np.float32),
+        deviation=rng.random((time, cars, 2)).astype(np.float32) if continuous else None,
+        log_probability=rng.normal(size=(time, cars)).astype(np.float32),
+        rewards=rng.normal(size=(time, cars)),
+        terminated=np.zeros((time, cars), bool),
+        truncated=truncated,
+        ends=ended,
+        trace=trace,
+        noise_seed=7 if noise else None,
+        noise_episode=np.zeros((time + 1, cars), np.int64) if noise else None,
+        noise_step=np.zeros((time + 1, cars), np.int64) if noise else None,
+    )
