@@ -74,8 +74,12 @@ lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: run-pipeline
-run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [MINUTES=…] [SEED=…] [RESUME=run]
+run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]
 	@$(KUBERACER) run $(call given,$(RUN_VARIABLES))
+
+.PHONY: run-sweep
+run-sweep: setup ## train several settings with several seeds and compare them: [SEEDS=0,1,2] [SETTINGS=file] [TRACK=…] [MINUTES=…] [BACKEND=…] [RESUME=run]
+	@$(KUBERACER) sweep $(call given,SEEDS SETTINGS TRACK REWARD ALGORITHM METADATA MINUTES STEPS CARS ROLLOUT_WORKERS BACKEND RESUME)
 
 .PHONY: validate
 validate: setup ## check a reward function: REWARD=file [TRACK=…]
@@ -120,7 +124,7 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/builder/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done

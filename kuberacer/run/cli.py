@@ -1,6 +1,7 @@
 """The command `kuberacer`."""
 
 import errno
+import json
 import os
 import sys
 from enum import StrEnum
@@ -99,7 +100,7 @@ def run(
     With --backend argo or kfp the stages run on the cluster of your kubeconfig; Ctrl-C ends them there, and --resume
     RUN goes on from the last checkpoint.
     """
-    from kuberacer.run.race import run_race
+    from kuberacer.run.race import run_pipeline
 
     given = _given(track, reward, requirements, allowed_imports) | {
         "algorithm": algorithm,
@@ -120,7 +121,55 @@ def run(
     }
     resume = _run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)
-    run_race(out, {name: value for name, value in given.items() if value is not None}, resume, where)
+    run_pipeline("race", out, {name: value for name, value in given.items() if value is not None}, resume, where)
+
+
+@app.command(epilog="Example: kuberacer sweep --seeds 0,1,2 --settings settings.json --minutes 2")
+def sweep(
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas. Default: 0,1,2.")] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help='JSON file of named hyperparameters, such as {"default": {}, "slow": {"lr": 0.0001}}.'),
+    ] = None,
+    track: Track = None,
+    reward: Reward = None,
+    algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
+    metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="How long to train each trial. 0: until --steps.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Steps of each trial at most. 0: no limit.")] = None,
+    cars: Annotated[int | None, typer.Option(min=1, help="Cars that drive at once.")] = None,
+    rollout_workers: Annotated[
+        int | None, typer.Option(min=0, help="Workers that drive cars for each trainer. 0: it drives them itself.")
+    ] = None,
+    requirements: Requirements = None,
+    allowed_imports: AllowedImports = None,
+    backend: Annotated[Backend | None, typer.Option(help="Where the stages run. Default: this machine.")] = None,
+    pending_minutes: Annotated[
+        float, typer.Option(min=0.1, help="On a cluster: how long a stage's pod may wait before the run is ended.")
+    ] = 15.0,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with an earlier sweep: its name, or `latest`.")
+    ] = None,
+    out: Out = Path("out"),
+) -> None:
+    """Train every setting with every seed, and compare them: table, curves, confidence intervals."""
+    from kuberacer.run.race import run_pipeline
+
+    given = _given(track, reward, requirements, allowed_imports) | {
+        "seeds": None if seeds is None else _numbers(seeds),
+        "settings": None if settings is None else _json_file(settings),
+        "algorithm": algorithm,
+        "metadata": _text(metadata, "metadata"),
+        "minutes": minutes,
+        "steps": steps,
+        "cars": cars,
+        "rollout_workers": rollout_workers,
+    }
+    resume = _run_named(out, resume) if resume else None
+    where = _where(backend, out / resume if resume else None, False, pending_minutes)
+    run_pipeline("sweep", out, {name: value for name, value in given.items() if value is not None}, resume, where)
 
 
 @app.command(epilog="Example: kuberacer validate --reward my_reward.py --track kidney")
@@ -209,6 +258,22 @@ def _given(
         "requirements": _text(requirements, "requirements"),
         "allowed_imports": allowed_imports,
     }
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"--seeds is {text!r}", "give whole numbers, separated by commas: 0,1,2") from None
+
+
+def _json_file(path: Path) -> Any:
+    try:
+        return json.loads(read_user_file(path, "settings"))
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not JSON: {error}", 'write for example {"default": {}, "slow": {"lr": 0.0001}}'
+        ) from (None)
 
 
 def _text(path: Path | None, what: str) -> str | None:

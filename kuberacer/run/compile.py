@@ -93,21 +93,20 @@ def compile_file(path: Path) -> str:
     return compile_to_text(found[0])
 
 
-def race_text(cache: Path) -> str:
-    """The compiled race pipeline. Importing kfp takes seconds: what it compiled is kept in `cache`, by its sources."""
+def pipeline_text(name: str, cache: Path) -> str:
+    """The compiled pipeline of pipelines/<name>.py. Importing kfp takes seconds: what it compiled is kept in `cache`,
+    by its sources."""
     digest = hashlib.sha256(version("kfp").encode())
-    for name in sorted(os.environ):  # what components/images.py and components/pools.py read
-        if name.startswith(("KUBERACER_IMAGE", "KUBERACER_TRAINER_")):
-            digest.update(f"{name}={os.environ[name]}".encode())
+    for variable in sorted(os.environ):  # what components/images.py and components/pools.py read
+        if variable.startswith(("KUBERACER_IMAGE", "KUBERACER_TRAINER_")):
+            digest.update(f"{variable}={os.environ[variable]}".encode())
     for pattern in _SOURCES:
         for path in sorted(_ROOT.glob(pattern)):
             digest.update(path.read_bytes() + b"\0")
-    place = cache / f"race-{digest.hexdigest()[:16]}.kfp.yaml"
+    place = cache / f"{name}-{digest.hexdigest()[:16]}.kfp.yaml"
     if place.exists():
         return place.read_text(encoding="utf-8")
-    from pipelines.race import race
-
-    text = compile_to_text(race)
+    text = compile_file(_ROOT / "pipelines" / f"{name}.py")
     write_text(place, text)
     return text
 

@@ -22,8 +22,9 @@ PREFIX = "progress: "
 
 
 def stage_name(path: str) -> str:
-    """`train` of the path of a task, in the spelling of the stages' modules."""
-    return path.replace("-", "_")
+    """`train` of the path of a task, in the spelling of the stages' modules; `train[0]` of one in a loop."""
+    turns = "".join(re.findall(r"\[\d+\]", path))
+    return re.sub(r"\[\d+\]", "", path).rpartition(".")[2].replace("-", "_") + turns
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""One run of the race pipeline: its folder, its store, its stages, its record."""
+"""One run of a pipeline, the race or a sweep: its folder, its store, its stages, its record."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kuberacer.errors import UserError
-from kuberacer.run.compile import race_text
+from kuberacer.run.compile import pipeline_text
 from kuberacer.run.interrupts import Interrupted, Stopped, run_interruptible
 from kuberacer.run.local import Environments, LocalRunner
 from kuberacer.run.local.cache import TaskCache
@@ -30,25 +30,27 @@ if TYPE_CHECKING:
 FULL_BYTES = 128 << 20  # the store refuses to write before a disk is quite full
 
 
-def race_pipeline(out: Path) -> Pipeline:
-    return read_pipeline(race_text(out / ".cache" / "compiled"), "pipelines/race.py")
+def compiled_text(name: str, out: Path) -> str:
+    return pipeline_text(name, out / ".cache" / "compiled")
 
 
-def run_race(
-    out: Path, given: Mapping[str, Any], resume: str | None = None, where: "OnCluster | None" = None
+def run_pipeline(
+    name: str, out: Path, given: Mapping[str, Any], resume: str | None = None, where: "OnCluster | None" = None
 ) -> RunRecord:
-    """Run the whole pipeline, on this machine or on a cluster.
+    """Run the whole pipeline `race` or `sweep`, on this machine or on a cluster.
 
     given: the pipeline's parameters as far as the user named them; resume: an earlier run's name, whose parameters hold
     where none are given; where: None for this machine. Raises UserError when a stage fails and Stopped when the user
     ends the run; what is finished is kept in both cases.
     """
-    pipeline = race_pipeline(out)
-    parameters = {**read_parameters(out / resume), **given} if resume else dict(given)
+    pipeline = read_pipeline(compiled_text(name, out), f"pipelines/{name}.py")
+    parameters = {**read_parameters(out / resume, name), **given} if resume else dict(given)
     values = {name: parameters.get(name, spec.default) for name, spec in pipeline.root.parameters.items()}
-    folder = out / resume if resume else _new_folder(out, track_name(values["track"]))
-    record = RunRecord(folder.name, track_name(values["track"]), values["algorithm"], int(values["seed"]))
-    record.stages = [Stage(stage_name(name)) for name in order(pipeline.graph)]
+    kind = "" if name == "race" else f"{name}-"
+    folder = out / resume if resume else _new_folder(out, kind + track_name(values["track"]))
+    record = RunRecord(folder.name, track_name(values["track"]), values["algorithm"], int(values.get("seed", 0)))
+    record.pipeline = name
+    record.stages = [Stage(stage_name(task)) for task in order(pipeline.graph) if not _is_group(pipeline, task)]
     record.parameters = parameters
     record.remote = earlier_remote(folder) if resume and where else None
     with _locked(folder):
@@ -67,11 +69,15 @@ def run_race(
     return record
 
 
+def _is_group(pipeline: Pipeline, task: str) -> bool:
+    return isinstance(pipeline.components[pipeline.graph.tasks[task].component].body, Graph)
+
+
 def _run_on_cluster(out: Path, file: RecordFile, progress: Progress, where: "OnCluster") -> bool:
     """False when it was submitted only."""
     from kuberacer.run.remote.race import run_stages  # not at the top: the cluster's client is slow to import
 
-    followed = run_stages(race_text(out / ".cache" / "compiled"), file, progress, where, _go_on(file.record))
+    followed = run_stages(compiled_text(file.record.pipeline, out), file, progress, where, _go_on(file.record))
     if not followed:
         file.record.status = "submitted"
     return followed
@@ -94,13 +100,14 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
             extra_environment={**store.environment, **_cache(folder.parent)},
             also=store.identity,
             go_on=_go_on(record),
+            parallel=1 if record.pipeline == "sweep" else 2,  # trials at once would take each other's minutes
         )
         run_interruptible(runner.run(arguments))
 
 
 def validate(out: Path, given: Mapping[str, Any]) -> list[str]:
     """Run the first stage alone, without a store, and say what it made. Raises UserError on a bad reward."""
-    pipeline = race_pipeline(out)
+    pipeline = read_pipeline(compiled_text("race", out), "pipelines/race.py")
     task = replace(pipeline.graph.tasks["validate-reward"], cache=False)
     pipeline = replace(pipeline, root=replace(pipeline.root, body=Graph({task.name: task}, {})))
     values = {name: given.get(name, spec.default) for name, spec in pipeline.root.parameters.items()}
@@ -131,7 +138,8 @@ def _cache(out: Path) -> dict[str, str]:
 
 
 def _go_on(record: RunRecord) -> str:
-    return f"go on with `make run-pipeline RESUME={record.run}`"
+    target = "run-pipeline" if record.pipeline == "race" else f"run-{record.pipeline}"
+    return f"go on with `make {target} RESUME={record.run}`"
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ class RunRecord:
     track: str
     algorithm: str
     seed: int
+    pipeline: str = "race"  # of pipelines/
     status: str = "running"  # running, succeeded, failed, interrupted
     stages: list[Stage] = field(default_factory=list)
     wall_s: float = 0.0
@@ -49,7 +50,12 @@ class RunRecord:
     remote: Remote | None = None  # of a run on a cluster
 
     def stage(self, name: str) -> Stage:
-        return next(stage for stage in self.stages if stage.name == name)
+        """The stage of that name; one of a loop appears when it begins."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        self.stages.append(Stage(name))
+        return self.stages[-1]
 
 
 class RecordFile:
@@ -65,9 +71,12 @@ class RecordFile:
         write_text(self.path, json.dumps(asdict(self.record), indent=2, ensure_ascii=False) + "\n")
 
 
-def read_parameters(folder: Path) -> dict[str, Any]:
-    """What an earlier run was given. Raises UserError when there is no such run."""
-    return dict(_read(folder)["parameters"])
+def read_parameters(folder: Path, pipeline: str) -> dict[str, Any]:
+    """What an earlier run of a pipeline was given. Raises UserError when there is no such run."""
+    found = _read(folder)
+    if found.get("pipeline", "race") != pipeline:
+        raise UserError(f"{folder.name} is a run of {found['pipeline']}, not of {pipeline}", "name another run")
+    return dict(found["parameters"])
 
 
 def read_remote(folder: Path) -> Remote:

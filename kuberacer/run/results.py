@@ -21,6 +21,9 @@ _FILES = {
     ("publish", "report"): ("report", "report.html"),
     ("publish", "model_card"): ("model_card", "model_card.md"),
     ("publish", "model_card_json"): ("model_card_json", "model_card.json"),
+    ("compare_sweep", "page"): ("report", "report.html"),
+    ("compare_sweep", "table"): ("table", "sweep.md"),
+    ("compare_sweep", "summary"): ("summary", "sweep.json"),
 }
 
 
@@ -60,6 +63,9 @@ def _copy(source: Path, place: Path) -> None:
 
 def closing_lines(record: RunRecord, folder: Path) -> list[str]:
     """The last lines that a person reads."""
+    if record.pipeline == "sweep":
+        rows = (folder / "sweep.md").read_text(encoding="utf-8").splitlines()
+        return [*(row for row in rows if row.startswith("|")), f"report: {folder / 'report.html'}"]
     laps = f"laps completed: {record.laps_completed} of {record.trials}"
     if record.best_lap_s is not None:
         laps += f", best lap {record.best_lap_s:.2f} s"

@@ -26,13 +26,15 @@ def read(folder: Path) -> dict[str, Any]:
 
 def test_parameters_are_read_back(tmp_path: Path) -> None:
     record_file(tmp_path / "r").write()
-    assert read_parameters(tmp_path / "r") == {"seed": 3}
+    assert read_parameters(tmp_path / "r", "race") == {"seed": 3}
+    with pytest.raises(UserError, match="r is a run of race, not of sweep"):
+        read_parameters(tmp_path / "r", "sweep")
 
 
 def test_an_unknown_run_is_named_with_those_there_are(tmp_path: Path) -> None:
     record_file(tmp_path / "monday").write()
     with pytest.raises(UserError, match="no run tuesday") as caught:
-        read_parameters(tmp_path / "tuesday")
+        read_parameters(tmp_path / "tuesday", "race")
     assert "monday" in caught.value.remedy
 
 
