@@ -1,7 +1,7 @@
 """From an iteration's fragments to what learner, metrics and sim trace take."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,11 +11,23 @@ from kuberacer.rollout.fragment import Fragment
 from kuberacer.rollout.frame_stack import FrameStack
 from kuberacer.rollout.intake import chains
 from kuberacer.rollout.trace import in_order
+from kuberacer.sim.camera_noise import CameraNoise
 from kuberacer.sim.episode import STATUS_NAMES
+
+
+def as_seen(fragment: Fragment) -> Fragment:
+    """With the camera's noise in the frames."""
+    if fragment.noise_seed is None or fragment.noise_episode is None or fragment.noise_step is None:
+        return fragment
+    noise = CameraNoise(fragment.noise_seed)
+    drawn = zip(fragment.frames, fragment.noise_episode, fragment.noise_step, strict=True)
+    frames = np.stack([noise.spoil(*row) for row in drawn])
+    return replace(fragment, frames=frames, noise_seed=None, noise_episode=None, noise_step=None)
 
 
 def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.ndarray, np.ndarray]]]:
     """The frame stacks (T + 1, M, 120, 160, depth), and the last ones of cut episodes as (step, cars, stacks)."""
+    fragment = as_seen(fragment)
     cut: dict[int, list[int]] = {}
     for place, row in enumerate(fragment.final_at[:, 0].tolist()):
         cut.setdefault(row, []).append(place)

@@ -81,8 +81,8 @@ class Fragment:
     means; deviation: (T, M, 2), of a Gaussian. log_probability: of the actions as they were drawn.
     rewards: as the reward function gives them. ends: finished episodes (ENDS); trace: TraceRecorder's rows; both with
     the worker's own numbers of episodes.
-    noise_seed, noise_episode, noise_step: where the camera is randomised, frames are clean and the receiver draws the
-    noise of (seed, car, episode, step) itself; None where frames are what the cars saw.
+    noise_seed, noise_episode, noise_step: where the camera is randomised, `frames` are clean and the receiver draws the
+    noise of (seed, car, episode, step) itself; None where frames are what the cars saw, as history and finals are.
     """
 
     tag: Tag

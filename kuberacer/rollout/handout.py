@@ -35,6 +35,7 @@ class Setup:
     cars: int
     stack: int
     seed: int
+    randomization: bool = False
     schema: int = 1
 
     def track(self) -> Track:

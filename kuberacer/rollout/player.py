@@ -11,6 +11,7 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.fragment import ENDS, Fragment, Tag
 from kuberacer.rollout.frame_stack import FrameStack
 from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.sim.camera_noise import CameraNoise
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.race_sim import RaceSim
 
@@ -45,9 +46,15 @@ class Player:
         self.next_episode = sim.cars
         self.returns = np.zeros(sim.cars)
         self.started = np.full(sim.cars, time.time())
+        # A randomised camera's frames travel clean: the trainer draws their noise anew.
+        self.noise = CameraNoise(sim.seed) if sim.config.randomization else None
+        if (self.noise is not None) != sim.clean:
+            raise ValueError("a simulator with camera noise has to draw clean frames")
+        self.seen = sim.frames if self.noise is None else np.empty_like(sim.frames)
+        self.drawn = np.zeros(sim.cars, np.int64)
         sim.reset()
-        sim.render()
-        self.stack = FrameStack(sim.frames, stack)
+        self._look()
+        self.stack = FrameStack(self.seen, stack)
 
     def play(self, policy: Asked, steps: int, tag: Tag) -> Fragment:
         sim, explore = self.sim, policy.explore
@@ -56,12 +63,13 @@ class Player:
         rows: dict[str, list[np.ndarray]] = {name: [] for name in ("policy", "deviation", "actions", "log")}
         rewards = np.empty((steps, sim.cars))
         terminated, truncated = np.empty((2, steps, sim.cars), bool)
+        noise_episode, noise_step = np.empty((2, steps + 1, sim.cars), np.int64)
         finals: list[tuple[int, int, np.ndarray]] = []
         ends: list[tuple] = []
         trace = TraceRecorder(sim.cars, steps)
         for row in range(steps):
             self.each_step()
-            frames[row] = sim.frames
+            frames[row], noise_episode[row], noise_step[row] = sim.frames, sim.episode, self.drawn
             outputs, deviation = policy.ask(self.stack.observations)
             actions = explore.choose(outputs, deviation, self.rng)
             steering, speed = self.metadata.decode(actions)
@@ -76,14 +84,14 @@ class Player:
                     rows[name].append(part)
             rows["log"].append(explore.log_probability(actions, outputs, deviation))
             if truncated[row].any():
-                sim.render(truncated[row])
-                finals += [(row, car, sim.frames[car].copy()) for car in np.flatnonzero(truncated[row]).tolist()]
+                self._look(truncated[row])
+                finals += [(row, car, self.seen[car].copy()) for car in np.flatnonzero(truncated[row]).tolist()]
             if done.any():
                 ends += self._close_episodes(done)
                 sim.reset(done)
-            sim.render()
-            self.stack.push(sim.frames, done)
-        frames[steps] = sim.frames
+            self._look()
+            self.stack.push(self.seen, done)
+        frames[steps], noise_episode[steps], noise_step[steps] = sim.frames, sim.episode, self.drawn
         return Fragment(
             tag=tag,
             frames=frames,
@@ -99,7 +107,21 @@ class Player:
             truncated=truncated,
             ends=np.array(ends, ENDS),
             trace=trace.rows[:steps],
+            noise_seed=None if self.noise is None else sim.seed,
+            noise_episode=None if self.noise is None else noise_episode,
+            noise_step=None if self.noise is None else noise_step,
         )
+
+    def _look(self, cars: np.ndarray | None = None) -> None:
+        """What the cameras see now: of all cars, or of those in the mask."""
+        sim = self.sim
+        sim.render(cars)
+        if self.noise is None:
+            return
+        steps = sim.values.steps
+        chosen = slice(None) if cars is None else cars
+        self.drawn[chosen] = self.noise.drawn(sim.episode, steps, self.drawn)[chosen]
+        self.seen[chosen] = self.noise.spoil(sim.frames, sim.episode, self.drawn)[chosen]
 
     def _close_episodes(self, done: np.ndarray) -> list[tuple]:
         closed, values = [], self.sim.values

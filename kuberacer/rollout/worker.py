@@ -132,7 +132,9 @@ class RolloutWorker:
         )
 
     def _player(self, setup: Setup, reward: RewardProcess) -> Player:
-        sim = RaceSim(setup.track(), setup.cars, seed=setup.seed + self.index, config=SimConfig())
+        config = SimConfig(randomization=setup.randomization)
+        seed = setup.seed + self.index
+        sim = RaceSim(setup.track(), setup.cars, seed=seed, config=config, clean=setup.randomization)
         for _ in range(self.index % STARTS):
             sim.reset()  # other starting places than its neighbours'
         rng = np.random.default_rng([setup.seed, self.index, zlib.crc32(self.broker.name.encode())])

@@ -44,11 +44,19 @@ class RaceSim:
     """
 
     def __init__(
-        self, track: Track, cars: int, *, seed: int = 0, config: SimConfig = TRAINING, threads: int = 1
+        self,
+        track: Track,
+        cars: int,
+        *,
+        seed: int = 0,
+        config: SimConfig = TRAINING,
+        threads: int = 1,
+        clean: bool = False,
     ) -> None:
+        """clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws it on top)."""
         if cars < 1 or threads < 1:
             raise ValueError("cars and threads must be at least 1")
-        self.track, self.cars, self.seed, self.config = track, cars, seed, config
+        self.track, self.cars, self.seed, self.config, self.clean = track, cars, seed, config, clean
         self.tables, self.texture = RouteTables.of(track), Texture.of(track)
         self.frames = np.zeros((cars, HEIGHT, WIDTH), np.uint8)
         self.status = np.zeros(cars, np.int8)
@@ -119,6 +127,9 @@ class RaceSim:
             for i, episode in zip(chosen.tolist(), episodes.tolist(), strict=True):
                 camera, self._lookups[i] = randomize(self._cars[i], Draws(self.seed, i, episode), kernels.SUBSTEP)
                 self._row_tables[i] = camera.row_table(self.texture.texel)
+                if self.clean:  # a frame that is dropped stays dropped
+                    self._cars["noise"][i] = self._cars["blur"][i] = 0.0
+                    self._lookups[i] = np.arange(256)
         self._places[0, chosen] = self.track.length * self.config.start_fractions(chosen, episodes, self.track.closed)
         self._places[1, chosen] = 0.0
         self._stand(mask)

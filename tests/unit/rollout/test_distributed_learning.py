@@ -8,6 +8,7 @@ import pytest
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import build_agent
+from kuberacer.coach.choose import Explore
 from kuberacer.coach.frozen_names import input_name
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
@@ -179,3 +180,26 @@ def test_episodes_are_numbered_over_all_workers(ring: Track) -> None:
         own = [row for row in rows if row[0] == episode.number]
         assert len(own) == episode.steps == max(row[1] for row in own)
         assert sum(row[2] for row in own) == pytest.approx(episode.reward)
+
+
+def test_clean_frames_travel_and_the_trainer_sees_what_the_cars_saw(ring: Track) -> None:
+    class Watching:
+        explore = Explore("random", 0.0, 5)
+        seen: list[np.ndarray] = []  # noqa: RUF012
+
+        def ask(self, frames: np.ndarray):
+            self.seen.append(frames.copy())
+            return np.ones((len(frames), 5), np.float32), None
+
+    config = SimConfig(max_steps=7, randomization=True)
+    for depth in (1, 3):
+        Watching.seen.clear()
+        sim = RaceSim(ring, CARS, seed=5, config=config, clean=True)
+        player = Player(sim, on_the_road, ModelMetadata.default("clipped_ppo"), depth, np.random.default_rng(0))
+        for number in range(2):
+            fragment = decode(encode(player.play(Watching(), TIME, Tag("s", "w", number, 0))))
+            stacks, finals = observations(fragment)
+            np.testing.assert_array_equal(stacks[:-1], np.stack(Watching.seen[-TIME:]))
+            np.testing.assert_array_equal(stacks[-1], player.stack.observations)
+            assert finals
+            assert (fragment.frames[..., None] != stacks[..., -1:]).any()

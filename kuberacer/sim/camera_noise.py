@@ -1,0 +1,68 @@
+"""Domain randomisation's part of a camera frame, drawn apart from the frame: clean frames travel, noise need not.
+
+Bit for bit what RaceSim draws: it depends on (seed, car, episode, step) alone. Compiled at first use, without numba's
+cache: a change in render_kernels, whose functions are used here, would not be noticed.
+"""
+
+import numpy as np
+from numba import njit
+
+from kuberacer.sim import step_kernels as kernels
+from kuberacer.sim.randomization import Draws, randomize
+from kuberacer.sim.render_kernels import degrade, frame_key
+
+REMEMBERED = 4096  # episodes whose draws are kept
+
+
+@njit(nogil=True)
+def _keys(cars, numbers, seed, keys):
+    for i in range(len(cars)):
+        keys[i] = frame_key(seed, numbers[i], cars[i])
+
+
+@njit(nogil=True)
+def _spoil(frames, cars, lookups, keys):
+    for i in range(len(frames)):
+        degrade(frames[i], cars[i], lookups[i], keys[i])
+
+
+class CameraNoise:
+    """The noise of a simulator's cars 0, 1, … with this seed."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self._drawn: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+    def spoil(self, clean: np.ndarray, episodes: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Frames as the cars see them, of clean ones (cars, 120, 160); episodes, steps (cars,): as they were drawn."""
+        frames = np.array(clean)
+        cars, lookups = self._cars(episodes, steps)
+        _spoil(frames, cars, lookups, self._frame_keys(cars))
+        return frames
+
+    def drawn(self, episodes: np.ndarray, steps: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """(cars,): the steps whose frames the cameras show at `steps`: a camera that drops a frame still shows the one
+        of the step `before`."""
+        cars, _ = self._cars(episodes, steps)
+        chances = (self._frame_keys(cars) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return np.where((np.asarray(steps) > 0) & (chances < cars["drop"]), before, steps)
+
+    def _frame_keys(self, cars: np.ndarray) -> np.ndarray:
+        keys = np.zeros(len(cars), np.uint64)
+        # As an int64, like the renderer's argument.
+        _keys(cars, np.arange(len(cars)), self.seed, keys)
+        return keys
+
+    def _cars(self, episodes: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        cars, lookups = np.zeros(len(episodes), kernels.CAR), np.empty((len(episodes), 256), np.uint8)
+        for i, episode in enumerate(np.asarray(episodes).tolist()):
+            found = self._drawn.get((i, episode))
+            if found is None:
+                car = np.zeros(1, kernels.CAR)
+                _, lookup = randomize(car[0], Draws(self.seed, i, episode), kernels.SUBSTEP)
+                if len(self._drawn) >= REMEMBERED:
+                    self._drawn.clear()
+                found = self._drawn[i, episode] = (car, lookup)
+            cars[i], lookups[i] = found[0][0], found[1]
+        cars["episode"], cars["steps"] = episodes, steps
+        return cars, lookups
