@@ -205,21 +205,29 @@ def delete(
     print(delete_run(out / _run_named(out, run)))
 
 
-@app.command(name="compile", epilog="Example: kuberacer compile --output build/race.kfp.yaml")
+@app.command(name="compile", epilog="Example: kuberacer compile pipelines/sweep.py --output build/sweep.argo.yaml")
 def compile_(
     pipeline: Annotated[Path | None, typer.Argument(help="Python file with a KFP pipeline. Default: race.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Where to write. Default: build/<pipeline>.kfp.yaml.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write: a name that ends in .argo.yaml gets Argo's template, any other KFP's pipeline spec. "
+            "Default: both, build/<pipeline>.kfp.yaml and build/<pipeline>.argo.yaml."
+        ),
+    ] = None,
 ) -> None:
-    """Compile a pipeline into KFP's pipeline spec, for upload in the Kubeflow UI."""
+    """Compile a pipeline for upload in the Kubeflow UI (pipeline spec) and the Argo UI (WorkflowTemplate)."""
+    from kuberacer.run.argo import compile_argo
     from kuberacer.run.compile import compile_file, write_text
     from kuberacer.run.spec import read_pipeline
 
     source = pipeline or Path(__file__).parents[2] / "pipelines" / "race.py"
-    target = output or Path("build") / f"{source.stem}.kfp.yaml"
     text = compile_file(source)
     read_pipeline(text, str(source))
-    write_text(target, text)
-    print(target)
+    targets = [output] if output else [Path("build") / f"{source.stem}.{kind}.yaml" for kind in ("kfp", "argo")]
+    for target in targets:
+        write_text(target, compile_argo(text) if target.name.endswith(".argo.yaml") else text)
+        print(target)
 
 
 def _run_named(out: Path, name: str) -> str:

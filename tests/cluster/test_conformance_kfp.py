@@ -30,7 +30,7 @@ NOT_BEFORE_2_1 = {
     "nested": "knows no outputs of pipelines that are steps",
     "placeholders": "leaves Concat and If placeholders as they are",
 }
-LIMIT_S = 500
+LIMIT_S = 500  # most of ten minutes, for all of them
 
 
 @dataclass

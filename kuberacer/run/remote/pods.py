@@ -1,5 +1,6 @@
 """What a pod's conditions and events say to a person: why it does not start, how it died."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -16,7 +17,8 @@ _WAITING = {
     "RunContainerError": "see the message: the image's program may be missing or not be executable",
     "CrashLoopBackOff": "see the log of its last attempt (kubectl logs --previous)",
 }
-_TROUBLE = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady", "FailedScheduling"}
+_TROUBLE = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"}
+_AFTERTHOUGHT = re.compile(r"\. (no new claims|preemption:).*$")  # what else the scheduler thought of
 UNSCHEDULABLE = (
     "add a node that has what is missing, ask for less, or let the pod tolerate the nodes' taints "
     "(`kubectl describe nodes` shows what they have)"
@@ -39,7 +41,8 @@ def why_waiting(pod: Json, events: Iterable[Json] = ()) -> tuple[str, str] | Non
         return f"it is held back by {gates}", GATED
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return _line(condition.get("message") or condition.get("reason") or "no node takes it"), UNSCHEDULABLE
+            words = _line(condition.get("message") or condition.get("reason") or "no node takes it")
+            return _AFTERTHOUGHT.sub(".", words), UNSCHEDULABLE
     for container in _containers(status):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in _WAITING:
