@@ -36,9 +36,10 @@ LAST_LAP_S = 60.0
 
 
 def fragment_time(quota: int, cars: int, workers: int) -> int:
-    """Steps of every fragment, so that an iteration has at least two of each worker where that is sensible."""
+    """Steps of every fragment, so that an iteration has at least four of each worker where that is sensible: a worker
+    that is three times as slow as the others still sends what is young enough."""
     least, most = FRAGMENT_TIMES
-    return max(least, min(most, 2 ** int(math.log2(max(1, quota / (2 * cars * workers))))))
+    return max(least, min(most, 2 ** int(math.log2(max(1, quota / (4 * cars * workers))))))
 
 
 @dataclass

@@ -15,7 +15,7 @@ from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
-from kuberacer.rollout.fragment import Tag, encode
+from kuberacer.rollout.fragment import Fragment, Tag, encode
 from kuberacer.rollout.handout import NodeCache, Setup
 from kuberacer.rollout.player import Player
 from kuberacer.rollout.policy_loader import PolicyLoader
@@ -88,10 +88,13 @@ class RolloutWorker:
             announced, policy = loaded
             fragment = player.play(policy, newest.time, Tag(session, self.broker.name, sequence, announced.version))
             self.steps += fragment.steps
-            said, waiting = self.broker.send(encode(fragment), self.steps)
+            said, waiting = self.broker.send(self._bytes(fragment), self.steps)
             sequence += 1
             newest = self._wait_for_room(said or newest, waiting)
         return newest
+
+    def _bytes(self, fragment: Fragment) -> bytes:
+        return encode(fragment)
 
     def _wait_for_room(self, newest: Announcement, waiting: int) -> Announcement:
         """Play goes on when the trainer has taken some of what waits for it."""
