@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kuberacer.run.argo import Options, argument_text, translate
+from kuberacer.run.argo import Options, translate, workflow_of
 from kuberacer.run.compile import compile_to_text
 from kuberacer.run.local.values import parse
 from kuberacer.run.spec import Pipeline, read_pipeline
@@ -20,11 +20,17 @@ GROUP = {"group": "argoproj.io", "version": "v1alpha1"}
 LIMIT_S = 300.0
 
 
+def cache_of(namespace: str) -> str:
+    """The first part of the names of the config maps of a test namespace, in that of Argo's controller."""
+    return f"{namespace}-cache"
+
+
 @dataclass
 class Watched:
     """What ran, by the names of the tasks: the outputs of each execution, which failed, which came from the cache."""
 
     phase: str
+    message: str
     outputs: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     failed: set[str] = field(default_factory=set)
     cached: set[str] = field(default_factory=set)
@@ -49,18 +55,10 @@ class ArgoRun:
 
         model = read_pipeline(compile_to_text(pipeline))
         name = f"{model.name}-{uuid.uuid4().hex[:6]}"
-        manifest = translate(model, options)
-        manifest["metadata"]["name"] = name
-        given = [{"name": key, "value": argument_text(value)} for key, value in arguments.items()]
-        workflow = {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Workflow",
-            "metadata": {"name": name},
-            "spec": {"workflowTemplateRef": {"name": name}, "arguments": {"parameters": given}},
-        }
-        api = client.CustomObjectsApi()
-        api.create_namespaced_custom_object(**GROUP, namespace=namespace, plural="workflowtemplates", body=manifest)
-        api.create_namespaced_custom_object(**GROUP, namespace=namespace, plural="workflows", body=workflow)
+        manifest = translate(model, options or Options(cache=cache_of(namespace)))
+        client.CustomObjectsApi().create_namespaced_custom_object(
+            **GROUP, namespace=namespace, plural="workflows", body=workflow_of(manifest, name, arguments)
+        )
         return cls(namespace, store, model, name)
 
     def status(self) -> dict[str, Any]:
@@ -80,9 +78,17 @@ class ArgoRun:
             time.sleep(1)
         return status
 
+    def pods(self) -> list[Any]:
+        from kubernetes import client
+
+        mine = f"workflows.argoproj.io/workflow={self.name}"
+        return client.CoreV1Api().list_namespaced_pod(self.namespace, label_selector=mine).items
+
     def wait(self) -> Watched:
         status = self.until(lambda status: status.get("phase") in ("Succeeded", "Failed", "Error"))
-        watched = Watched(status["phase"], nodes=status.get("nodes", {}))
+        watched = Watched(
+            status["phase"], f"{status.get('message', '')} {_messages(status)}", nodes=status.get("nodes", {})
+        )
         steps = dict(_steps(self.pipeline, self.pipeline.root))
         for node in watched.nodes.values():
             name = node["displayName"]

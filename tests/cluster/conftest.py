@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "local"))  # the conformance 
 os.environ.setdefault("CONFORMANCE_IMAGE", os.environ.get("KUBERACER_TEST_IMAGE", "localhost/python:bookworm"))
 
 ARGO_NAMESPACES = ("argo", "kubeflow")
+CACHES = "workflows.argoproj.io/configmap-type=Cache"
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,6 @@ def namespace(kubeconfig: str, store: Store) -> Iterator[str]:
     finally:
         if not os.environ.get("KUBERACER_TEST_KEEP"):
             core.delete_namespace(name)
+            for found in core.list_config_map_for_all_namespaces(label_selector=CACHES).items:
+                if found.metadata.name.startswith(f"{name}-cache"):
+                    core.delete_namespaced_config_map(found.metadata.name, found.metadata.namespace)

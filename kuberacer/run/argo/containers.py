@@ -31,7 +31,8 @@ class Options:
     """How the workflow runs on its cluster.
 
     run_as_user: the user of every step, also where an image says root; None: what the images say.
-    cache: the first part of the names of the config maps that remember finished steps; cache_max_age: Go's duration.
+    cache: the first part of the names of the config maps, in the controller's own namespace, that remember finished
+    steps; cache_max_age: as Go writes durations.
     """
 
     service_account: str = "kuberacer-pipeline"
@@ -219,9 +220,12 @@ def retry_strategy(retry: Retry | None, lost_once_more: bool) -> dict[str, Any] 
 
 
 def _memoize(template: dict[str, Any], inputs: Inputs, options: Options) -> dict[str, Any]:
-    """By everything that goes into the step. A config map holds 1 MiB, so the steps are spread over 256 of them."""
+    """By everything that goes into the step, and by the namespace: Argo's cache is one for the whole cluster.
+
+    A config map holds 1 MiB, so the steps are spread over 256 of them.
+    """
     content = json.dumps(template, sort_keys=True)
-    parts: list[Expression] = [Text(hashlib.sha256(content.encode()).hexdigest())]
+    parts: list[Expression] = [Text(f"{hashlib.sha256(content.encode()).hexdigest()} "), Name("workflow.namespace")]
     for name, value in sorted(inputs.parameters.items()):
         # Digests, so that no value can pass for the end of one input and the beginning of the next
         parts += [Text(f" {name} "), Call("sha256", (value.travelled,))]

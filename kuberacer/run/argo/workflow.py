@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from kuberacer.errors import UserError
 from kuberacer.run.argo.containers import VOLUMES, Inputs, Options
 from kuberacer.run.argo.expressions import Call, Expression, Name, Text
 from kuberacer.run.argo.graphs import Templates
@@ -51,6 +53,24 @@ def translate(pipeline: Pipeline, options: Options | None = None) -> dict[str, A
         {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": metadata, "spec": spec}
     )
     return manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def workflow_of(manifest: dict[str, Any], name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A run of a translated pipeline, as a Workflow that needs no WorkflowTemplate in the cluster.
+
+    arguments: values by the names of the pipeline's parameters, None for what is not given. Raises UserError for a name
+    that the pipeline does not have.
+    """
+    spec = dict(manifest["spec"])
+    parameters = {one["name"]: dict(one) for one in spec.get("arguments", {}).get("parameters", [])}
+    for key, value in arguments.items():
+        if key not in parameters:
+            raise UserError(f"the pipeline has no parameter {key}", f"choose from {', '.join(sorted(parameters))}")
+        parameters[key]["value"] = argument_text(value)
+    spec["arguments"] = {"parameters": list(parameters.values())}
+    metadata = {**manifest["metadata"], "name": name}
+    metadata["labels"] = {**metadata.get("labels", {}), "kuberacer.io/run": name}
+    return {"apiVersion": manifest["apiVersion"], "kind": "Workflow", "metadata": metadata, "spec": spec}
 
 
 def to_yaml(manifest: dict[str, Any]) -> str:
