@@ -31,6 +31,8 @@ from kuberacer.store.client import NotFoundError
 
 _ITEM = re.compile(r"^(?P<name>.+?)\((?P<index>\d+)(:.*)?\)$", re.DOTALL)
 
+_TURN, _CACHED = "turn", "-cached"  # of kuberacer.run.argo
+
 
 class ArgoEngine:
     """A context manager. namespace: KUBERACER_NAMESPACE, else `kuberacer`."""
@@ -52,16 +54,7 @@ class ArgoEngine:
         from kuberacer.run.argo import argument_text, translate  # hera takes seconds to import
 
         template = translate(read_pipeline(text, "the pipeline"))
-        labels = {**PART_LABELS, RUN_LABEL: run[:63].rstrip("-")}
-        workflow = {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Workflow",
-            "metadata": {"generateName": f"{run[:50].rstrip('-')}-", "labels": labels},
-            "spec": {
-                "workflowTemplateRef": {"name": template["metadata"]["name"]},
-                "arguments": {"parameters": [{"name": n, "value": argument_text(v)} for n, v in arguments.items()]},
-            },
-        }
+        workflow = _workflow(template, {name: argument_text(value) for name, value in arguments.items()}, run)
         try:
             self.cluster.apply(self._workflows.path("workflowtemplates"), template)
             made = self.cluster.call("POST", self._workflows.path("workflows"), workflow)
@@ -137,6 +130,35 @@ class ArgoEngine:
         return True
 
 
+def _workflow(template: Json, arguments: Mapping[str, str], run: str) -> Json:
+    """A run of a template, with all that the template says: Argo's controller may know an older one for a moment."""
+    spec = template["spec"]
+    label = run[:63].rstrip("-")
+    declared = [
+        {**parameter, "value": arguments.get(parameter["name"], parameter.get("value", ""))}
+        for parameter in (spec.get("arguments") or {}).get("parameters") or []
+    ]
+    pods = spec.get("podMetadata") or {}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "generateName": f"{run[:50].rstrip('-')}-",
+            "labels": {
+                **PART_LABELS,
+                RUN_LABEL: label,
+                "workflows.argoproj.io/workflow-template": template["metadata"]["name"],
+            },
+        },
+        "spec": {
+            **{name: value for name, value in spec.items() if name != "workflowMetadata"},
+            "arguments": {**(spec.get("arguments") or {}), "parameters": declared},
+            # What the template names after the workflow: a run that is resumed has several.
+            "podMetadata": {**pods, "labels": {**(pods.get("labels") or {}), RUN_LABEL: label}},
+        },
+    }
+
+
 def _task(node: Json, nodes: Nodes) -> RemoteTask:
     last = newest(node, nodes)
     return RemoteTask(
@@ -150,15 +172,23 @@ def _task(node: Json, nodes: Nodes) -> RemoteTask:
 
 
 def _path_of(node: Json, nodes: Nodes) -> str:
-    """Names of the tasks on the way to it: `for-loop-1[0].say`."""
+    """Names of the tasks on the way to it, as the local runner writes them: `for-loop-1[0].say`.
+
+    The translator puts a template of its own around a loop's turns and around a step that may be remembered.
+    """
     name = str(node.get("displayName") or node["name"])
     found = _ITEM.match(name)
-    if found:
-        name = f"{found['name']}[{found['index']}]"
+    index = f"[{found['index']}]" if found else ""
+    name = found["name"] if found else name
     parent = nodes.get(node.get("boundaryID", ""))
     if parent is None or not parent.get("boundaryID"):
-        return name
-    return f"{_path_of(parent, nodes)}.{name}"
+        return name + index
+    above = _path_of(parent, nodes)
+    if index and name == _TURN:
+        return above + index
+    if str(parent.get("templateName", "")).endswith(_CACHED) and name == parent.get("displayName"):
+        return above
+    return f"{above}.{name}{index}"
 
 
 def _node_of(workflow: Json, path: str) -> Json:

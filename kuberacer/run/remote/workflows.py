@@ -100,7 +100,8 @@ def steps(nodes: Nodes) -> Iterator[Json]:
     """The nodes that stand for one execution of a step each; its attempts, when it is retried, are not among them."""
     attempts = {child for node in nodes.values() if node.get("type") == "Retry" for child in node.get("children") or []}
     for id, node in nodes.items():
-        if node.get("type") in ("Pod", "Retry", "Skipped") and id not in attempts:
+        remembered = (node.get("memoizationStatus") or {}).get("hit")  # the step itself did not even begin
+        if id not in attempts and (remembered or node.get("type") in ("Pod", "Retry", "Skipped")):
             yield node
 
 

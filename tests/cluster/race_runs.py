@@ -1,0 +1,123 @@
+"""Runs of the race pipeline on a cluster through the command, as a user starts them."""
+
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from kuberacer import __version__
+from kuberacer.run.remote.cluster import Cluster
+from kuberacer.settings import StoreSettings
+from kuberacer.store.client import ObjectStore
+
+STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
+TINY = ("--minutes", "0.2", "--steps", "512", "--cars", "8", "--trials", "1", "--track", "pebble")
+BUCKET = "kuberacer-tests"
+PATIENCE_S = 420  # for a machine with other things to do
+TYPO = "def reward_function(params):\n    return float(params['speeed'])\n"
+
+
+@dataclass
+class Command:
+    """A running `kuberacer` command and its lines as they come."""
+
+    out: Path
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, out: Path, *arguments: str, **environment: str) -> "Command":
+        command = [sys.executable, "-u", "-m", "kuberacer.run.cli", *arguments, "--out", str(out)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
+        run = cls(out, process)
+        for stream, lines in ((process.stdout, run.lines), (process.stderr, run.errors)):
+            Thread(target=lambda stream=stream, lines=lines: lines.extend(line.rstrip() for line in stream)).start()
+        return run
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return dict(json.loads((self.out / "latest" / "run.json").read_text()))
+
+    def wait_for(self, text: str) -> None:
+        """Until a line with this text was printed."""
+        until = time.monotonic() + PATIENCE_S
+        while not any(text in line for line in self.lines):
+            assert self.process.poll() is None, (self.lines, self.errors)
+            assert time.monotonic() < until, (self.lines, self.errors)
+            time.sleep(0.2)
+
+    def end(self) -> int:
+        try:
+            status = self.process.wait(PATIENCE_S)
+        finally:
+            self.process.kill()
+        time.sleep(0.2)  # for the last lines
+        return status
+
+
+def check_folder(run: Command) -> None:
+    """The files and the record are those of a local run."""
+    folder, record = run.out / "latest", run.record
+    files = ["model.tar.gz", "report.html", "evaluation_metrics.json", "TrainingMetrics.json", "video.mp4"]
+    for name in [*files, "reward_map.png", "model_card.md", "model_card.json"]:
+        assert (folder / name).stat().st_size > 0, name
+    for name in ("model", "simtrace"):
+        assert any((folder / name).rglob("*")), name
+    assert sorted(path.stem for path in (folder / "logs").iterdir()) == sorted(STAGES)
+    assert [stage["name"] for stage in record["stages"]] == STAGES
+    assert {stage["status"] for stage in record["stages"]} == {"succeeded"}
+    assert (record["status"], record["track"], record["trials"]) == ("succeeded", "pebble", 1)
+    assert record["steps"] >= 512
+    assert all(Path(path).exists() for path in record["outputs"].values())
+    assert any(line.startswith("train: iteration 1") for line in run.lines), run.lines
+    assert run.lines[-4].startswith("laps completed: ")
+
+
+def need_image(cluster: Cluster) -> None:
+    """Skips where the stages' image is neither on a node nor to be pulled from a registry that the user names."""
+    if os.environ.get("KUBERACER_IMAGES") or os.environ.get("KUBERACER_IMAGE_RACE"):
+        return
+    images = [image for node in cluster.items("/api/v1/nodes") for image in node["status"].get("images") or []]
+    names = {name for image in images for name in image.get("names") or []}
+    if not any(name.endswith(f"kuberacer/race:{__version__}") for name in names):
+        pytest.skip("no node has the image kuberacer/race: make images, and load them")
+
+
+@contextlib.contextmanager
+def secrets(cluster: Cluster, namespace: str, endpoint: str, key: str, password: str) -> Iterator[None]:
+    """The secrets that the stages read, where they are not deployed; a bucket in the cluster's store."""
+    values = {
+        "kuberacer-store": {
+            "KUBERACER_S3_ENDPOINT": endpoint,
+            "KUBERACER_S3_BUCKET": BUCKET,
+            "KUBERACER_S3_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": password,
+        },
+        "kuberacer-redis": {"KUBERACER_REDIS_PASSWORD": base64.b64encode(os.urandom(12)).decode()},
+    }
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    ours = [name for name in values if cluster.find(f"{path}/{name}") is None]
+    for name in ours:
+        cluster.call("POST", path, {"metadata": {"name": name}, "stringData": values[name]})
+    if "kuberacer-store" in ours:
+        settings = StoreSettings.model_validate({n.lower(): v for n, v in values["kuberacer-store"].items()})
+        ObjectStore(settings).create_bucket()
+    try:
+        yield
+    finally:
+        for name in ours:
+            cluster.call("DELETE", f"{path}/{name}")

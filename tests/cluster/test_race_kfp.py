@@ -1,0 +1,89 @@
+"""The race pipeline on a real Kubeflow Pipelines, through the command."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from race_runs import TINY, TYPO, Command, check_folder, need_image, secrets
+
+from kuberacer.run.remote.cluster import Cluster
+from kuberacer.run.remote.kfp import MINIO_SECRET, KfpEngine
+
+NAMESPACE = "kubeflow"
+
+
+@pytest.fixture(scope="module")
+def cluster(kubeconfig: str) -> Cluster:
+    cluster = Cluster()
+    if cluster.find(f"/api/v1/namespaces/{NAMESPACE}/services/ml-pipeline") is None:
+        pytest.skip("no Kubeflow Pipelines in the cluster")
+    need_image(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def start(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Command]]:
+    """Starts the command; no command outlives the tests, and no run in the cluster."""
+    out, commands = tmp_path_factory.mktemp("kfp") / "out", []
+    keys = cluster.secret(NAMESPACE, MINIO_SECRET) or {}
+
+    def start_command(*arguments: str, **environment: str) -> Command:
+        commands.append(Command.start(out, *arguments, **environment))
+        return commands[-1]
+
+    endpoint = f"http://minio-service.{NAMESPACE}:9000"
+    with secrets(cluster, NAMESPACE, endpoint, keys["accesskey"], keys["secretkey"]):
+        yield start_command
+        for command in commands:
+            command.process.kill()
+        for folder in out.glob("*-*"):
+            assert Command.start(out, "delete", folder.name).end() == 0
+
+
+def test_a_run_leaves_what_a_local_run_leaves(start: Callable[..., Command], cluster: Cluster) -> None:
+    run = start("run", "--backend", "kfp", *TINY)
+    assert run.end() == 0, run.errors
+    check_folder(run)
+
+
+def test_figures_pages_and_texts_show_in_kubeflow(start: Callable[..., Command], cluster: Cluster) -> None:
+    """The types by which Kubeflow's UI chooses how to show an artifact, and what it shows."""
+    run = start("run", "--backend", "kfp", *TINY)  # the stages before train come from the cache
+    assert run.end() == 0, run.errors
+    with KfpEngine(cluster) as engine:
+        found = {
+            (execution.task, name): artifacts[0]
+            for execution in engine.metadata.executions(run.record["remote"]["id"])
+            for name, artifacts in engine.metadata.outputs(execution.id).items()
+        }
+    assert found["validate-reward", "reward_map"].type == "system.HTML"
+    assert found["publish", "report"].type == "system.HTML"
+    assert found["publish", "model_card"].type == "system.Markdown"
+    for task in ("train", "evaluate"):
+        assert found[task, "metrics"].type == "system.Metrics"
+        assert found[task, "metrics"].metadata
+    cached = {stage["name"] for stage in run.record["stages"] if stage["cached"]}
+    assert "validate_reward" in cached
+
+
+def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:
+    (tmp_path / "typo.py").write_text(TYPO)
+    run = start("run", "--backend", "kfp", *TINY, "--reward", str(tmp_path / "typo.py"))
+    assert run.end() == 1
+    cause, remedy = run.errors[-2:]
+    assert cause.startswith("error: ")
+    assert "speeed" in cause
+    assert remedy.startswith("remedy: ")
+    assert run.record["status"] == "failed"
+
+
+def test_a_pod_that_no_node_takes_ends_the_run_and_says_why(start: Callable[..., Command]) -> None:
+    run = start(
+        "run", "--backend", "kfp", *TINY, "--pending-minutes", "0.2", KUBERACER_TRAINER_NODE_SELECTOR="pool=nowhere"
+    )
+    assert run.end() == 1
+    assert any(line.startswith("train: waits: 0/") for line in run.lines), run.lines
+    cause, remedy = run.errors[-2:]
+    assert cause.startswith("error: train did not start within 0.")
+    assert "node affinity/selector" in cause
+    assert "RESUME=" in remedy
