@@ -110,9 +110,7 @@ def test_settings_of_pods() -> None:
     settings = {
         "tolerations": [{"key": "gpu", "operator": "Exists", "tolerationSeconds": "30"}],
         "nodeSelector": {"labels": {"pool": "gpu"}},
-        "pvcMount": [
-            {"constant": "data", "pvcNameParameter": {"runtimeValue": {"constant": "data"}}, "mountPath": "/d"}
-        ],
+        "pvcMount": [data],
         "enabledSharedMemory": {"volumeName": "shm", "size": "1Gi"},
         "activeDeadlineSeconds": "600",
         "imagePullPolicy": "Always",
