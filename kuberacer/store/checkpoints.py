@@ -63,7 +63,7 @@ class Manifest:
             if not all(isinstance(part, int | float) for part in manifest.rank()):
                 raise ValueError(f"lap {lap}")
             return manifest
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise UserError(f"{key} is no checkpoint manifest: {error}", "name a run that this version made") from error
 
 

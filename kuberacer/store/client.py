@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from boto3.exceptions import RetriesExceededError
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
@@ -18,6 +20,8 @@ DENIED = {
 }  # fmt: skip
 FULL = {"InsufficientStorage", "507", "QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"}
 OWN_BUCKET = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+# Each part has attempts of its own: a long download survives a store, or a way to it, that goes away for a moment.
+IN_PARTS = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=4)
 DELETE_BATCH = 1000  # S3's limit
 
 
@@ -72,14 +76,13 @@ class ObjectStore:
         """Write the object to `path`, making its folder; nothing is left there when it fails."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        answer = self._call("get_object", key, Bucket=self.bucket, Key=key)
         try:
-            with partial.open("wb") as file:
-                for block in answer["Body"].iter_chunks(1 << 20):
-                    file.write(block)
+            self.client.download_file(self.bucket, key, str(partial), Config=IN_PARTS)
             partial.replace(path)
-        except (BotoCoreError, HTTPClientError) as error:
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
             raise self._explain(error, "get_object", key) from error
+        except RetriesExceededError as error:
+            raise self._explain(error.last_exception, "get_object", key) from error
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written: {error.strerror or error}", "check the folder and the disk"
