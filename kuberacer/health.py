@@ -11,7 +11,7 @@ import time
 MODULES = {
     "race": ["tensorflow", "onnxruntime", "openvino", "kuberacer.coach.build", "kuberacer.sim.race_sim"],
     "rollout": ["onnxruntime", "openvino", "redis", "boto3", "kuberacer.sim.race_sim"],
-    "builder": ["boto3", "kuberacer.image_build"],
+    "builder": ["kuberacer.stages.build_job"],
     "tools": ["kfp", "hera", "kubernetes", "kuberacer.run.cli", "kuberacer.store.server"],
 }
 MODULES["race-gpu"] = MODULES["race"]

@@ -1,8 +1,8 @@
 """Stage 2: the user's modules, reward, track and race configuration as one thing, named by its content.
 
 Without a container engine it is a folder of this machine (a local environment). With one that has KubeRacer's image, an
-OCI image of the same content is built, too. The digest depends on the content alone: the same input gives the same
-digest and is not built twice.
+OCI image of the same content is built, too; with a registry named, a Job on the cluster builds it. The digest depends
+on the content alone: the same input gives the same digest and is not built twice.
 """
 
 import argparse
@@ -31,8 +31,13 @@ def main() -> None:
     site, ready = install_locked(content.modules)
     folder, known = content.write(cache_folder() / "environments")
     kind, reference = "local", str(folder)
-    engine = find_engine()
-    if engine is not None:
+    if options.registry:
+        # Imported here: on one machine there may be no cluster's client.
+        from kuberacer.stages.cluster_build import ClusterBuild
+
+        kind = "image"
+        reference, known = ClusterBuild.of_environment(options.registry).run(content.digest, folder, site, options.run)
+    elif (engine := find_engine()) is not None:
         kind = "image"
         reference, known = build_image(engine, content, folder, site)
     environment = {
@@ -62,6 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--requirements", default="", help="pip requirement lines of the reward's modules")
     parser.add_argument("--race", default="{}", help="race configuration, JSON")
     parser.add_argument("--run", default="", help="the run's name; the content does not depend on it")
+    parser.add_argument("--registry", default="", help="have the cluster build an image and push it to this registry")
     parser.add_argument("--environment", type=Path, required=True, help="output: what was built, JSON")
     parser.add_argument("--digest", type=Path, required=True, help="output: the digest")
     return parser.parse_args()
