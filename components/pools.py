@@ -17,7 +17,7 @@ from kuberacer.errors import UserError
 
 # (cpu request, memory request, memory limit); the peak of the default run is 2.3 GiB, in the trainer.
 _SMALL = ("250m", "512Mi", "4Gi")
-_TRAINER = ("1", "3Gi", "12Gi")
+_TRAINER = ("500m", "3Gi", "12Gi")  # the learner takes every core that is free
 
 
 def small(task: dsl.PipelineTask) -> dsl.PipelineTask:
