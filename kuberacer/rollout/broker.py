@@ -109,22 +109,24 @@ class TrainerBroker(Broker):
         """Forget what an earlier start of this run has left."""
         self.again(lambda: self.redis.delete(*self.key.values()))
 
-    def fragments(self, count: int, wait_s: float) -> list[bytes]:
-        """Up to `count` fragments' bytes, each taken out of the stream; [] when none came in wait_s."""
+    def fragments(self, after: bytes, count: int, wait_s: float) -> list[tuple[bytes, bytes]]:
+        """Up to `count` fragments behind the entry `after` (b"0": from the first on) as (entry, bytes), which stay in
+        the stream until they are `taken`; [] when none came in wait_s."""
 
-        def read() -> list[bytes]:
-            answer: Any = self.redis.xread({self.key["fragments"]: "0"}, count=count, block=int(1000 * wait_s))
-            rows = answer[0][1] if answer else []
-            with self.redis.pipeline(transaction=False) as pipe:
-                if rows:
-                    pipe.xdel(self.key["fragments"], *(number for number, _ in rows))
-                pipe.exists(self.key["policy"])
-                known = pipe.execute()[-1]
-            if not known and self.announced is not None:  # a new, empty server
+        def read() -> list[tuple[bytes, bytes]]:
+            answer: Any = self.redis.xread({self.key["fragments"]: after}, count=count, block=int(1000 * wait_s))
+            if self.announced is not None and not self.redis.exists(self.key["policy"]):
+                # A new, empty server.
                 self.redis.set(self.key["policy"], self.announced.to_json())
-            return [row[b"f"] for _, row in rows if b"f" in row]
+            return [(entry, row.get(b"f", b"")) for entry, row in (answer[0][1] if answer else [])]
 
         return self.again(read)
+
+    def taken(self, entry: bytes) -> None:
+        """Remove this entry of the stream and all before it."""
+        time_part, _, number = entry.decode().partition("-")
+        least = f"{time_part}-{int(number) + 1}"
+        self.again(lambda: self.redis.xtrim(self.key["fragments"], minid=least, approximate=False))
 
     def laps(self) -> list[dict[str, Any]]:
         """What evaluators have found since the last call."""

@@ -218,6 +218,7 @@ class DistributedTrainer:
 
     def _stop(self) -> None:
         """Tell the workers that it is over, as far as Redis can still be reached."""
+        self.gatherer.close()
         if self.broker.announced is not None:
             self.broker.patience_s = 1.0
             with contextlib.suppress(Exception):

@@ -24,14 +24,14 @@ from kuberacer.coach.choose import Explore
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.assemble import segments
 from kuberacer.rollout.broker import TrainerBroker
-from kuberacer.rollout.distributed import FRAGMENT_TIMES, fragment_time
+from kuberacer.rollout.distributed import fragment_time
 from kuberacer.rollout.fragment import Fragment, Tag, decode, encode
 from kuberacer.rollout.gather import Gatherer
 from kuberacer.rollout.intake import Intake, Verdict
 from kuberacer.rollout.redis_server import RedisServer
 from tests.bench.rollout_stubs import RATE, recorded, stub_data
 
-LEARN_SHARE = 0.8
+LEARN_SHARE = 0.5
 ITERATION_S = 2048 / (64 * RATE)  # what rollouts take for the default 2,048 steps with 64 workers
 START_S = 3.0  # of a killed worker's successor: process, simulator, reward, first policy
 STUBS_A_PROCESS = 250
@@ -70,9 +70,17 @@ def stubs(server: RedisServer, run: str, count: int, data: Path, *more: str) -> 
             process.wait()
 
 
-def efficiency(workers: int, seconds: float, steps: int, name: str, disturbed: bool = False) -> dict[str, float]:
-    """steps: of a fragment."""
-    quota = steps * max(1, round(workers * RATE * ITERATION_S / steps))
+def efficiency(
+    workers: int,
+    seconds: float,
+    name: str,
+    *,
+    steps: int = 8,
+    iteration_s: float = ITERATION_S,
+    disturbed: bool = False,
+) -> dict[str, float]:
+    """steps: of a fragment. iteration_s: what the rollouts of an iteration take."""
+    quota = steps * max(1, round(workers * RATE * iteration_s / steps))
     run = f"bench-{secrets.token_hex(4)}"
     more = ["--slow", "--kill-s", "10", "--start-s", str(START_S)] if disturbed else []
     with tempfile.TemporaryDirectory() as folder, RedisServer() as server:
@@ -85,48 +93,55 @@ def efficiency(workers: int, seconds: float, steps: int, name: str, disturbed: b
             quota // steps,
         )  # fmt: skip
         broker.announce(announcement)
-        with stubs(server, run, workers, data, *more):
-            found = iterate(broker, gatherer, announcement, quota, seconds)
+        with contextlib.closing(gatherer), stubs(server, run, workers, data, *more):
+            found = iterate(broker, gatherer, announcement, quota, seconds, LEARN_SHARE * iteration_s)
         counts = intake.counts
+        memory: Any = broker.redis.info("memory")
+        redis_peak = float(memory["used_memory_peak"])
     found["efficiency"] = found["accepted_per_s"] / (workers * RATE)
     found["stale_share"] = counts[Verdict.STALE] / max(1, sum(counts.values()))
+    found["redis_peak_mb"] = redis_peak / 1e6
     found["duplicates"] = counts[Verdict.DUPLICATE]
     return {f"rollouts_{name}_{key}": value for key, value in found.items()}
 
 
 def iterate(
-    broker: TrainerBroker, gatherer: Gatherer, announcement: Announcement, quota: int, seconds: float
+    broker: TrainerBroker, gatherer: Gatherer, announcement: Announcement, quota: int, seconds: float, learn_s: float
 ) -> dict[str, float]:
     """Iterations until the time is over; every one has exactly its quota."""
-    version, began, accepted, exact, busy = 0, 0.0, 0, True, 0.0
+    version, began, ended, accepted, exact, busy = 0, 0.0, 1.0, 0, True, 0.0
     until = time.monotonic() + 600
-    commands = 0.0
+    commands = gathering = 0.0
     while time.monotonic() < until:
+        clock = time.thread_time()
         fragments = gatherer.gather(quota, version)
+        gathering += time.thread_time() - clock
         exact &= sum(fragment.steps for fragment in fragments) == quota
         if version == GRACE:
             began, accepted, until = time.monotonic(), 0, time.monotonic() + seconds
             commands, read, took = command_count(broker), gatherer.bytes_read, gatherer.decode_seconds
+            gathering = 0.0
         elif version > GRACE:
-            accepted += quota
+            accepted, ended = accepted + quota, time.monotonic()
         clock = time.thread_time()
         if len(fragments) < 500:  # a thousand workers' frames would fill this machine's memory twice
             segments(fragments)
         busy += time.thread_time() - clock
         version += 1
-        time.sleep(LEARN_SHARE * ITERATION_S)
+        time.sleep(learn_s)
         announcement = replace(announcement, version=version)
         broker.announce(announcement)
     counted = max(1, version - GRACE - 1)
     fragments_counted = counted * quota / gatherer.intake.fragment_steps
     return {
-        "accepted_per_s": accepted / (time.monotonic() - began),
+        "accepted_per_s": accepted / (ended - began),
         "exact": float(exact),
         "iterations": float(counted),
         "quota": float(quota),
         "redis_commands_a_fragment": (command_count(broker) - commands) / fragments_counted,
         "bytes_a_fragment": (gatherer.bytes_read - read) / fragments_counted,
         "decode_ms_a_fragment": 1000 * (gatherer.decode_seconds - took) / fragments_counted,
+        "read_and_account_cpu_ms_a_fragment": 1000 * gathering / fragments_counted,
         "trainer_ms_an_iteration": 1000 * busy / max(1, version),
     }
 
@@ -163,10 +178,11 @@ def costs() -> dict[str, float]:
 def figures(workers: tuple[int, ...] = (1, 4, 16, 64), seconds: float = 20.0, many: int = 0) -> dict[str, float]:
     found = costs()
     for count in workers:
-        found |= efficiency(count, seconds, 8, f"{count}")
-    found |= efficiency(64, 2 * seconds, 8, "64_disturbed", disturbed=True)
+        found |= efficiency(count, seconds, f"{count}")
+    if workers:
+        found |= efficiency(64, 2 * seconds, "64_disturbed", disturbed=True)
     if many:
-        found |= efficiency(many, 3 * seconds, FRAGMENT_TIMES[1], f"{many}")
+        found |= efficiency(many, 5 * seconds, f"{many}", steps=16, iteration_s=3.0)
     return found
 
 

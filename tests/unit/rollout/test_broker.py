@@ -42,6 +42,14 @@ def worker(server: RedisServer) -> Iterator[WorkerBroker]:
     broker.close()
 
 
+def take(trainer: TrainerBroker, count: int, wait_s: float) -> list[bytes]:
+    """The oldest fragments, out of the stream."""
+    came = trainer.fragments(b"0", count, wait_s)
+    if came:
+        trainer.taken(came[-1][0])
+    return [data for _, data in came]
+
+
 def kill(server: RedisServer) -> None:
     """And wait until it is back, empty."""
     assert server.process is not None
@@ -59,10 +67,10 @@ def test_announcements_and_fragments_arrive(trainer: TrainerBroker, worker: Work
     for number in range(5):
         news, waiting = worker.send(b"%d" % number, number)
         assert (news, waiting) == (NEWS, number + 1)
-    assert trainer.fragments(3, 0.1) == [b"0", b"1", b"2"]
+    assert take(trainer, 3, 0.1) == [b"0", b"1", b"2"]
     assert worker.look(9, "waits")[1] == 2
-    assert trainer.fragments(3, 0.1) == [b"3", b"4"]
-    assert trainer.fragments(3, 0.05) == []
+    assert take(trainer, 3, 0.1) == [b"3", b"4"]
+    assert take(trainer, 3, 0.05) == []
     (seen,) = trainer.workers()
     assert (seen.worker, seen.steps, seen.doing) == ("w-1", 9, "waits")
     assert "w-1" in seen.line(time.time())
@@ -75,7 +83,7 @@ def test_a_killed_server_comes_back_and_is_told_again(
     worker.send(b"lost", 1)
     kill(server)
     worker.send(b"sent again", 2)
-    assert trainer.fragments(9, 1.0) == [b"sent again"]
+    assert take(trainer, 9, 1.0) == [b"sent again"]
     assert worker.announcement() == NEWS
 
 
@@ -90,7 +98,7 @@ def test_a_worker_waits_while_the_server_is_away(
     assert sender.is_alive()
     os.kill(server.process.pid, signal.SIGCONT)
     sender.join(20)
-    assert trainer.fragments(9, 1.0) == [b"late"]
+    assert take(trainer, 9, 1.0) == [b"late"]
 
 
 def test_a_full_server_makes_workers_wait_and_loses_nothing(
@@ -114,7 +122,7 @@ def test_a_full_server_makes_workers_wait_and_loses_nothing(
     assert len(sent) < 8
     came: list[int] = []
     while len(came) < 12 and time.monotonic() < until + 20:
-        came += [data[0] for data in trainer.fragments(2, 0.5)]
+        came += [data[0] for data in take(trainer, 2, 0.5)]
     sender.join(20)
     assert came == list(range(12))
 
