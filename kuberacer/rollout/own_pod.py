@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubernetes.client import ApiException
-
 from kuberacer.errors import UserError
 
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -28,6 +26,8 @@ class OwnPod:
     @classmethod
     def find(cls, core: Any) -> "OwnPod":
         """core: kubernetes' CoreV1Api. Raises UserError when the service account may not read its pod."""
+        from kubernetes.client import ApiException  # not at the top: slow, and no laptop needs it
+
         name, namespace = socket.gethostname(), NAMESPACE.read_text(encoding="ascii").strip()
         try:
             pod = core.read_namespaced_pod(name, namespace)

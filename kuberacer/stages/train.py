@@ -30,6 +30,7 @@ from kuberacer.rollout.distributed import DistributedTrainer
 from kuberacer.rollout.handout import Handout, Setup
 from kuberacer.rollout.laps import Lap, drive_laps
 from kuberacer.rollout.local_workers import LocalWorkers
+from kuberacer.rollout.own_pod import in_cluster
 from kuberacer.rollout.records import HISTORY, METRICS, Records
 from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.trainer import Budget, Progress, Trainer
@@ -204,7 +205,7 @@ def redis_for_rollouts(options: argparse.Namespace) -> RedisServer:
 
 def on_cluster(options: argparse.Namespace) -> bool:
     """Whether this is a pod that may make pods."""
-    return bool(rollout_image(options) and os.environ.get("KUBERACER_POD_NAME"))
+    return bool(rollout_image(options)) and in_cluster()
 
 
 def rollout_image(options: argparse.Namespace) -> str:
