@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from contextlib import closing, nullcontext
@@ -54,7 +55,7 @@ def main() -> None:
     if options.minutes <= 0 and options.steps <= 0:
         raise UserError("the training has no end: minutes and steps are both 0", "give MINUTES or STEPS")
     store = ObjectStore(StoreSettings.from_environment())
-    name = os.environ.get("KUBERACER_POD_NAME", "train")
+    name = socket.gethostname() if in_cluster() else "train"
     with LogCopy(store, log_key(options.run, name)) if options.rollout_workers else nullcontext():
         learn(options, store)
 
