@@ -1,5 +1,7 @@
 """Runs a pipeline on the cluster's Argo Workflows and tells what each of its steps put out."""
 
+import base64
+import gzip
 import io
 import json
 import tarfile
@@ -67,7 +69,10 @@ class ArgoRun:
         found = client.CustomObjectsApi().get_namespaced_custom_object(
             **GROUP, namespace=self.namespace, plural="workflows", name=self.name
         )
-        return found.get("status", {})
+        status = found.get("status", {})
+        if "compressedNodes" in status:  # how Argo keeps the nodes of a workflow of more than 1 MiB
+            status["nodes"] = json.loads(gzip.decompress(base64.b64decode(status["compressedNodes"])))
+        return status
 
     def until(self, reached: Callable[[dict[str, Any]], bool], limit_s: float = LIMIT_S) -> dict[str, Any]:
         """The first status with which something is reached. Raises TimeoutError with what each node says."""

@@ -9,14 +9,26 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "local"))
 
-from conformance import artifacts, conditions, exit_handlers, loops, nested, placeholders, pods, retries, texts
+from conformance import (
+    artifacts,
+    conditions,
+    exit_handlers,
+    loops,
+    nested,
+    optionals,
+    placeholders,
+    plain,
+    pods,
+    retries,
+    texts,
+)
 
 from kuberacer.run.argo import compile_argo
 from kuberacer.run.compile import compile_to_text
 from pipelines.race import race
 
 GOLDEN = Path(__file__).parent / "argo"
-MODULES = (artifacts, conditions, exit_handlers, loops, nested, placeholders, pods, retries, texts)
+MODULES = (artifacts, conditions, exit_handlers, loops, nested, optionals, placeholders, plain, pods, retries, texts)
 PIPELINES = {"race": race} | {case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES}
 
 

@@ -14,7 +14,9 @@ from conformance import (
     exit_handlers,
     loops,
     nested,
+    optionals,
     placeholders,
+    plain,
     retries,
     steps,
     texts,
@@ -29,7 +31,19 @@ from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.spec import read_pipeline
 
-MODULES = (artifact_lists, artifacts, conditions, exit_handlers, loops, nested, placeholders, retries, texts)
+MODULES = (
+    artifact_lists,
+    artifacts,
+    conditions,
+    exit_handlers,
+    loops,
+    nested,
+    optionals,
+    placeholders,
+    plain,
+    retries,
+    texts,
+)
 CASES = [pytest.param(case, id=f"{module.__name__}-{case.name}") for module in MODULES for case in module.CASES]
 
 

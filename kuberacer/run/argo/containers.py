@@ -21,7 +21,8 @@ EXECUTOR_OUTPUT_NAME = "executor-output"
 _SHOWN = frozenset({"system.HTML", "system.Markdown"})
 # Killed from outside, with its pod or by a node that runs short: not the step's fault
 _LOST = (
-    "lastRetry.status == 'Error' || (lastRetry.exitCode in ['137', '143'] && !(lastRetry.message contains 'OOMKilled'))"
+    "lastRetry.status == 'Error'"
+    " || (lastRetry.exitCode in ['130', '137', '143'] && !(lastRetry.message contains 'OOMKilled'))"
     " || lastRetry.message matches '(?i)evict|preempt|node was low on resource|node shutdown'"
 )
 

@@ -14,7 +14,7 @@ JOINER = "\u2060"
 ABSENT = f"{JOINER}?"  # travels for an optional input that was not given; no text does
 _TRAVEL = ((JOINER, f"{JOINER}."), ("{{", f"{{{JOINER}-{{{JOINER}-"))
 _ARRIVE = ((f"{JOINER}-", ""), (f"{JOINER}.", JOINER))
-EMPTY = "KUBERACER_EMPTY"  # an empty environment variable of every step
+EMPTY = "KR"  # an empty environment variable of every step
 # The kubelet fills in $(NAME) in commands, which comes after Argo's last substitution
 _COMMAND = (("$", "$$"), ("{{", f"{{$({EMPTY}){{$({EMPTY})"))
 
