@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from deployment import deployed  # noqa: F401  KubeRacer's manifests, for the tests that ask for them
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "local"))  # the conformance pipelines
 os.environ.setdefault("CONFORMANCE_IMAGE", os.environ.get("KUBERACER_TEST_IMAGE", "localhost/python:bookworm"))
