@@ -22,6 +22,7 @@ from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.workers import RedisAddress
 
 PATIENCE_S = 300.0
+TELL_S = 2.0  # between two words of a worker about itself
 FORGOTTEN_S = 600.0  # after which a silent worker is no longer listed
 T = TypeVar("T")
 _AWAY = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, redis.ReadOnlyError)
@@ -183,6 +184,7 @@ class WorkerBroker(Broker):
     def __init__(self, address: RedisAddress, run: str, name: str, **options: Any):
         super().__init__(address, run, **options)
         self.name = name
+        self._told = -TELL_S
 
     def announcement(self) -> Announcement | None:
         """The newest; None while there is none."""
@@ -194,16 +196,7 @@ class WorkerBroker(Broker):
         def put() -> tuple[Any, int]:
             with self.redis.pipeline(transaction=False) as pipe:
                 pipe.xadd(self.key["fragments"], {"f": data})
-                pipe.hset(self.key["workers"], self.name, self._word(steps, doing))
-                pipe.get(self.key["policy"])
-                pipe.xlen(self.key["fragments"])
-                added, _, text, waiting = pipe.execute(raise_on_error=False)
-            for answer in (added, text, waiting):
-                if isinstance(answer, redis.ResponseError) and "OOM" in str(answer):
-                    raise FullError(str(answer))
-                if isinstance(answer, Exception):
-                    raise answer
-            return text, waiting
+                return self._ask(pipe, steps, doing)
 
         text, waiting = self.again(put)
         return parsed(text), waiting
@@ -213,17 +206,27 @@ class WorkerBroker(Broker):
 
         def ask() -> tuple[Any, int]:
             with self.redis.pipeline(transaction=False) as pipe:
-                pipe.hset(self.key["workers"], self.name, self._word(steps, doing))
-                pipe.get(self.key["policy"])
-                pipe.xlen(self.key["fragments"])
-                _, text, waiting = pipe.execute(raise_on_error=False)
-            for answer in (text, waiting):
-                if isinstance(answer, Exception):
-                    raise answer
-            return text, waiting
+                return self._ask(pipe, steps, doing)
 
         text, waiting = self.again(ask)
         return parsed(text), waiting
+
+    def _ask(self, pipe: Any, steps: int, doing: str) -> tuple[Any, int]:
+        """Send what is in the pipe together with the questions that a worker always has, in one round trip."""
+        due = time.monotonic() - self._told > TELL_S
+        if due:
+            pipe.hset(self.key["workers"], self.name, json.dumps({"at": time.time(), "steps": steps, "doing": doing}))
+        pipe.get(self.key["policy"])
+        pipe.xlen(self.key["fragments"])
+        answers = pipe.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, redis.ResponseError) and "OOM" in str(answer):
+                raise FullError(str(answer))
+            if isinstance(answer, Exception):
+                raise answer
+        if due:
+            self._told = time.monotonic()
+        return answers[-2], answers[-1]
 
     def tell_lap(self, session: str, version: int, lap: dict[str, Any]) -> None:
         entry = json.dumps({"session": session, "version": version, "lap": lap})
@@ -232,9 +235,6 @@ class WorkerBroker(Broker):
     def tell_fault(self, error: UserError) -> None:
         entry = json.dumps({"worker": self.name, "cause": error.cause, "remedy": error.remedy})
         self.again(lambda: self.redis.xadd(self.key["faults"], {"j": entry}, maxlen=100))
-
-    def _word(self, steps: int, doing: str) -> str:
-        return json.dumps({"at": time.time(), "steps": steps, "doing": doing})
 
 
 def parsed(text: Any) -> Announcement | None:

@@ -72,9 +72,12 @@ class Checkpointing:
                 progress.best = Lap(**{"status": "", **{k: v for k, v in best.lap.items() if k in names}})
                 progress.best_iteration = best.iteration
 
-    def freeze(self) -> Path:
-        """The frozen graph of the weights as they are now."""
-        self.agent.export_frozen(self.graph)
+    def freeze(self, same: Path | None = None) -> Path:
+        """The frozen graph of the weights as they are now. same: a file that already holds it."""
+        if same is None:
+            self.agent.export_frozen(self.graph)
+        else:
+            shutil.copyfile(same, self.graph)
         return self.graph
 
     def keep(self, turn: Iteration, progress: Progress, trace: Played, track_length: float) -> None:

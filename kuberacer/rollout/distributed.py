@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.agent import Agent
-from kuberacer.coach.frozen_names import input_name
+from kuberacer.coach.frozen_names import CAR_OUTPUT, input_name
 from kuberacer.coach.replay_agent import ReplayAgent
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.assemble import Episodes, PlayedElsewhere, segments
@@ -46,7 +46,7 @@ def fragment_time(quota: int, cars: int, workers: int) -> int:
 class DistributedTrainer:
     """agent.cars is the number of cars of each worker.
 
-    freeze() writes the car's graph. keep(Iteration, Progress, trace) puts the checkpoint where it lasts, and
+    freeze(same) writes the car's graph, of a file that holds it where there is one. keep(Iteration, Progress, trace) puts the checkpoint where it lasts, and
     told(iteration, Lap) a lap that comes later. drive_laps is only asked when no evaluator answers at the end.
     """
 
@@ -58,7 +58,7 @@ class DistributedTrainer:
     setup: Setup
     budget: Budget
     work: Path
-    freeze: Callable[[], Path]
+    freeze: Callable[[Path | None], Path]
     drive_laps: Callable[[Path], Lap]
     keep: Callable[[Iteration, Progress, PlayedElsewhere], None]
     told: Callable[[int, Lap], None]
@@ -107,7 +107,7 @@ class DistributedTrainer:
         self._announce()
         finished, trace = self.episodes.of(fragments)
         self.progress.next_episode = self.episodes.next
-        self.freeze()
+        self.freeze(self._car_graph)
         self.progress.seconds += play_seconds + learn_seconds + lapse()
         self.progress.episodes += len(finished)
         turn = Iteration(
@@ -159,6 +159,7 @@ class DistributedTrainer:
         """Publish the policy as it is now, and tell everyone."""
         graph = self.work / "rollout.pb"
         outputs = self.agent.export_for_rollouts(graph)
+        self._car_graph = graph if outputs == [CAR_OUTPUT[self.agent.metadata.algorithm]] else None
         version = self.agent.iteration
         digest = persevere(f"policy {version}", lambda: self.handout.policy(graph), self.say)
         assert self.lag is not None
@@ -201,7 +202,7 @@ class DistributedTrainer:
         while self._hear_laps() < self.agent.iteration:
             if time.monotonic() > until:
                 self.say("no evaluator answers: the trainer drives the last laps itself")
-                lap = self.drive_laps(self.freeze())
+                lap = self.drive_laps(self.freeze(None))
                 if lap.better_than(self.progress.best):
                     self.progress.best, self.progress.best_iteration = lap, self.agent.iteration
                 self.told(self.agent.iteration, lap)

@@ -64,10 +64,12 @@ def test_announcements_and_fragments_arrive(trainer: TrainerBroker, worker: Work
     assert worker.announcement() is None
     trainer.announce(NEWS)
     assert worker.announcement() == NEWS
+    worker._told = -100.0
     for number in range(5):
         news, waiting = worker.send(b"%d" % number, number)
         assert (news, waiting) == (NEWS, number + 1)
     assert take(trainer, 3, 0.1) == [b"0", b"1", b"2"]
+    worker._told = -100.0
     assert worker.look(9, "waits")[1] == 2
     assert take(trainer, 3, 0.1) == [b"3", b"4"]
     assert take(trainer, 3, 0.05) == []
