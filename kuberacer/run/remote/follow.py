@@ -213,10 +213,11 @@ def _name(path: str) -> str:
 
 
 def until_ended(engine: Engine, id: str, patience_s: float = END_S) -> None:
-    """Wait for the end of a run that was told to end; who does not end in time is named."""
+    """Wait until a run that was told to end has ended, its pods too."""
     until = time.monotonic() + patience_s
     while time.monotonic() < until:
-        if engine.status(id).state.ended:
+        left = [pod for pod in engine.pods(id).values() if pod["status"].get("phase") in ("Pending", "Running")]
+        if not left and engine.status(id).state.ended:
             return
         time.sleep(1)
     raise UserError(
