@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-from dataclasses import fields, replace
 from typing import Any
 
 from kuberacer.errors import UserError
@@ -20,10 +19,25 @@ from kuberacer.run.argo.containers import (
     retry_strategy,
 )
 from kuberacer.run.argo.expressions import Call, Expression, Name, Text, joined, map_items, tag, written
+from kuberacer.run.argo.tasks import (
+    TURN,
+    as_json,
+    collected,
+    conditional,
+    dependency,
+    entry,
+    final_status,
+    is_text,
+    kind_of,
+    output_kind,
+    put_out_always,
+    read_by_pod,
+    received,
+)
 from kuberacer.run.argo.travel import ABSENT, travel, travelling
 from kuberacer.run.argo.values import Value, clean, condition_value, passed, text_value
 from kuberacer.run.local.values import to_text, to_type
-from kuberacer.run.spec.check import order, upstream
+from kuberacer.run.spec.check import upstream
 from kuberacer.run.spec.model import (
     Component,
     Constant,
@@ -37,9 +51,7 @@ from kuberacer.run.spec.model import (
     Source,
     Task,
 )
-from kuberacer.run.spec.text import inputs_of
 
-_TURN = "turn"  # the task of a loop's template that runs once for each item
 _ITEMS = "loop--items"
 
 
@@ -93,7 +105,7 @@ class GraphTemplate:
 
     def __init__(self, templates: Templates, component: Component, graph: Graph, inputs: Inputs):
         self.templates, self.component, self.graph, self.inputs = templates, component, graph, inputs
-        self.conditional = self._conditional()
+        self.conditional = conditional(graph)
 
     def template(self, turn: bool = False) -> dict[str, Any]:
         tasks = [self._task(self.graph.tasks[name]) for name in self.graph.tasks]
@@ -104,27 +116,18 @@ class GraphTemplate:
             "dag": {"target": " ".join(self.graph.tasks), "tasks": tasks},
         }
 
-    def _conditional(self) -> set[str]:
-        """The tasks that may be skipped though nothing failed."""
-        found: set[str] = set()
-        for name in order(self.graph):
-            task = self.graph.tasks[name]
-            if task.condition is not None or upstream(task) & found:
-                found.add(name)
-        return found
-
     def _task(self, task: Task) -> dict[str, Any]:
         component = self.templates.component_of(task)
         where = f"task {task.name} in {self.component.name}"
         values = self._values(task, where)
-        read = component.parameters.keys() | _read_by_pod(component)
+        read = component.parameters.keys() | read_by_pod(component)
         given = {name: value for name, value in values.items() if name in read}
         for name, spec in component.parameters.items():
             if spec.default is not None and not (task.loop and name == task.loop.item_input):
                 default = to_text(to_type(spec.default, spec, f"{where}: the default of {name}"))
                 given[name] = given[name].otherwise(default) if name in given else Value(Text(default), spec.type)
         artifacts = {name: self._artifact(source, where) for name, source in task.artifacts.items()}
-        inputs = _received(component, given, list(artifacts))
+        inputs = received(component, given, list(artifacts))
         for name in artifacts:
             given[made_by(name)] = Value(self._maker(task.artifacts[name]), ParameterType.STRING)
         arguments = {name: value.argument for name, value in given.items() if name in parameters_of(inputs)}
@@ -136,7 +139,7 @@ class GraphTemplate:
         made: dict[str, Any] = {
             "name": task.name,
             "template": name,
-            "depends": " && ".join(_dependency(task, before) for before in sorted(upstream(task))),
+            "depends": " && ".join(dependency(task, before) for before in sorted(upstream(task))),
             "arguments": {
                 "parameters": [{"name": name, "value": value} for name, value in arguments.items()],
                 "artifacts": [{"name": name, "from": place, "optional": True} for name, place in artifacts.items()],
@@ -144,7 +147,7 @@ class GraphTemplate:
         }
         if task.condition is not None:
             kinds = {
-                name: Value(value.raw, ParameterType.STRING, value.given) if _is_text(component, name) else value
+                name: Value(value.raw, ParameterType.STRING, value.given) if is_text(component, name) else value
                 for name, value in values.items()
             }
             made["when"] = tag(condition_value(task.condition, kinds, where))
@@ -168,15 +171,15 @@ class GraphTemplate:
     def _value(self, source: Source) -> Value | None:
         match source:
             case Constant(value):
-                return None if value is None else Value(Text(to_text(value)), _kind(value))
+                return None if value is None else Value(Text(to_text(value)), kind_of(value))
             case FromInput(name, key):
                 found = self.inputs.parameters.get(name)
-                return found if found is None or key is None else _entry(found, key)
+                return found if found is None or key is None else entry(found, key)
             case FromTask(of, output, key):
                 found = self._output(of, output)
-                return found if key is None else _entry(found, key)
+                return found if key is None else entry(found, key)
             case FinalStatus(of):
-                return Value(_final_status(of), ParameterType.FINAL_STATUS)
+                return Value(final_status(of), ParameterType.FINAL_STATUS)
 
     def _output(self, of: str, output: str) -> Value:
         """An output parameter of a task of this graph."""
@@ -185,11 +188,8 @@ class GraphTemplate:
         if self.graph.tasks[of].loop is not None:
             return Value(raw, ParameterType.LIST)
         kind = output_kind(self.templates.pipeline, component, output)
-        given = None
-        if isinstance(component.body, Graph):
-            given = Call("!=", (raw, Text(ABSENT)))
-            if kind is not ParameterType.STRING and _always(self.templates.pipeline, component, output):
-                given = None
+        always = put_out_always(self.templates.pipeline, component, output)
+        given = None if always else Call("!=", (raw, Text(ABSENT)))
         return Value(clean(raw, kind), kind, given)
 
     def _artifact(self, source: FromInput | FromTask, where: str) -> str:
@@ -230,13 +230,13 @@ class GraphTemplate:
             "inputs": declared(Inputs({}, [*inputs.received, _ITEMS], inputs.artifacts)),
             "outputs": {
                 "parameters": [
-                    _collected(self.templates.pipeline, component, name) for name in component.output_parameters
+                    collected(self.templates.pipeline, component, name) for name in component.output_parameters
                 ]
             },
             "dag": {
                 "tasks": [
                     {
-                        "name": _TURN,
+                        "name": TURN,
                         "template": turn,
                         "withParam": f"{{{{inputs.parameters.{_ITEMS}}}}}",
                         "arguments": {
@@ -267,7 +267,7 @@ class GraphTemplate:
         """The output of the first of several tasks that ran. Of a turn: as JSON, null when none did."""
         values = [self._output(source.task, source.output) for source in sources]
         if turn:
-            return self._first(sources, [_as_json(value) for value in values], Text("null"))
+            return self._first(sources, [as_json(value) for value in values], Text("null"))
         return self._first(sources, [value.raw for value in values], Text(ABSENT))
 
     def _first(self, sources: tuple[FromTask, ...], found: list[Expression], otherwise: Expression) -> Expression:
@@ -289,111 +289,3 @@ class GraphTemplate:
             self._artifact(source, where)
             expression = f"tasks['{source.task}'].status == 'Succeeded' ? {place} : ({expression})"
         return {"fromExpression": expression}
-
-
-def _as_json(value: Value) -> Expression:
-    found = Call("json", (value.raw,))
-    return found if value.given is None else Call("if", (value.given, found, Text("null")))
-
-
-def _received(component: Component, given: dict[str, Value], artifacts: list[str]) -> Inputs:
-    """The same inputs as a component sees them: what the workflow holds itself is not passed on."""
-    seen: dict[str, Value] = {}
-    received = []
-    for name, value in given.items():
-        if value.of_the_workflow:
-            seen[name] = value
-        else:
-            received.append(name)
-            kind = component.parameters[name].type if name in component.parameters else value.kind
-            # What travelled no longer shows that it is the run's own
-            seen[name] = replace(passed(name, kind, value.given is not None), of_run=value.of_this_run)
-    return Inputs(seen, received, artifacts)
-
-
-def _dependency(task: Task, before: str) -> str:
-    if task.always:
-        return f"({before}.Succeeded || {before}.Failed || {before}.Errored)"
-    return f"{before}.Succeeded"
-
-
-def _read_by_pod(component: Component) -> set[str]:
-    """Inputs that the compiler hands over without the component's knowing: those in its resources and its image."""
-    if not isinstance(component.body, Container):
-        return set()
-    body, resources = component.body, component.body.resources
-    texts = [body.image, *(getattr(resources, part.name) for part in fields(resources))]
-    return set().union(*(inputs_of(text) for text in texts if text is not None))
-
-
-def _is_text(component: Component, name: str) -> bool:
-    return name in component.parameters and component.parameters[name].type is ParameterType.STRING
-
-
-def _entry(value: Value, key: str) -> Value:
-    """One entry of a JSON object; its kind is what the receiving input says."""
-    return Value(Call("entry", (value.text, Text(key))), ParameterType.STRING)
-
-
-def _kind(value: Any) -> ParameterType:
-    match value:
-        case bool():
-            return ParameterType.BOOLEAN
-        case int() | float():
-            return ParameterType.DOUBLE
-        case list():
-            return ParameterType.LIST
-        case dict():
-            return ParameterType.STRUCT
-        case _:
-            return ParameterType.STRING
-
-
-def _final_status(of: str) -> Expression:
-    """KFP's PipelineTaskFinalStatus message, as JSON."""
-    status = Name(f"tasks['{of}'].status")
-    names = joined([Text('","pipelineJobResourceName":"'), Name("workflow.name"), Text(f'","pipelineTaskName":"{of}"')])
-    error = joined([Text(',"error":{"code":2,"message":"'), Text(f"{of} ended as "), status, Text('"}}')])
-    return Call(
-        "if",
-        (
-            Call("==", (status, Text("Succeeded"))),
-            joined([Text('{"state":"SUCCEEDED'), names, Text("}")]),
-            joined([Text('{"state":"FAILED'), names, error]),
-        ),
-    )
-
-
-def output_kind(pipeline: Pipeline, component: Component, output: str) -> ParameterType:
-    """The type of what one run of a component puts out: the compiler declares a loop's outputs as lists already."""
-    if isinstance(component.body, Graph) and output in component.body.outputs:
-        source = component.body.outputs[output][0]
-        task = component.body.tasks[source.task]
-        if task.loop is not None:
-            return ParameterType.LIST
-        return output_kind(pipeline, pipeline.components[task.component], source.output)
-    return component.output_parameters[output].type
-
-
-def _always(pipeline: Pipeline, component: Component, output: str) -> bool:
-    """Whether a graph puts out a value however its conditions turn out."""
-    if not isinstance(component.body, Graph):
-        return True
-    tasks = component.body.tasks
-    return all(
-        tasks[source.task].condition is None
-        and not any(tasks[before].condition for before in upstream(tasks[source.task]))
-        and (
-            tasks[source.task].loop is not None
-            or _always(pipeline, pipeline.components[tasks[source.task].component], source.output)
-        )
-        for source in component.body.outputs[output]
-    )
-
-
-def _collected(pipeline: Pipeline, component: Component, output: str) -> dict[str, Any]:
-    """The list of what the turns put out; Argo lists what each put out as a text, and here that is JSON."""
-    texts = output_kind(pipeline, component, output) is ParameterType.STRING
-    listed = Call("texts of" if texts else "values of", (Name(f"tasks['{_TURN}'].outputs.parameters", output),))
-    ran = Call("==", (Name(f"tasks['{_TURN}'].status"), Text("Succeeded")))
-    return {"name": output, "valueFrom": {"expression": written(Call("if", (ran, listed, Text("[]"))))}}
