@@ -1,7 +1,8 @@
 """Orchestration gap on a real cluster: what Argo Workflows and Kubeflow Pipelines add to each stage.
 
-`python -m tests.bench.bench_cluster` prints JSON, name -> seconds a stage (the smaller of two runs of a chain
-of steps that do nothing for two seconds: what else the machine does only adds to it). KUBERACER_NAMESPACE: where Argo runs them, else a namespace of its own.
+`python -m tests.bench.bench_cluster` prints JSON, name -> seconds a stage: the smaller of two runs of a chain of steps
+that do nothing for two seconds (what else the machine does only adds to it). KUBERACER_NAMESPACE: where Argo runs them,
+else a namespace of its own.
 """
 
 import contextlib
