@@ -37,6 +37,7 @@ def main() -> None:
 
         kind = "image"
         reference, known = ClusterBuild.of_environment(options.registry).run(content.digest, folder, site, options.run)
+        ready = known  # a pod's own folders are always new
     elif (engine := find_engine()) is not None:
         kind = "image"
         reference, known = build_image(engine, content, folder, site)
