@@ -24,12 +24,7 @@ class ApiServer(BaseHTTPRequestHandler):
     """Kubernetes' API of one pod, whose log's stream breaks in the middle of a line, several times."""
 
     protocol_version = "HTTP/1.1"
-    breaks: ClassVar[list[int]] = [
-        7,
-        7,
-        20,
-        31,
-    ]  # after how many lines of the log; shared by all requests, used up one by one
+    breaks: ClassVar[list[int]] = [7, 7, 20, 31]  # after how many lines of the log; each request uses one up
     asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
