@@ -145,12 +145,12 @@ def _go_on(record: RunRecord) -> str:
 @contextlib.contextmanager
 def _ending_noted(file: RecordFile) -> Iterator[None]:
     """Writes into run.json how it ended."""
-    file.record.status = "failed"
     try:
         yield
         if file.record.status != "submitted":
             file.record.status = "succeeded"
     except UserError as error:
+        file.record.status = "failed"
         free = shutil.disk_usage(file.path.parent).free
         if free > FULL_BYTES:
             raise
@@ -159,6 +159,9 @@ def _ending_noted(file: RecordFile) -> Iterator[None]:
     except Interrupted as error:
         file.record.status = "interrupted"
         raise Stopped(error.number, _go_on(file.record)) from error
+    except BaseException:
+        file.record.status = "failed"
+        raise
     finally:
         with contextlib.suppress(OSError):  # a full disk must not hide what was the matter
             file.write()

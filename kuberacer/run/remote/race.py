@@ -64,9 +64,7 @@ def run_stages(text: str, file: RecordFile, progress: Progress, where: OnCluster
         file.write()
         progress.say(f"on the cluster: {record.remote.address}")
         if where.detach:
-            progress.say(
-                f"follow it with `make run-pipeline RESUME={record.run}`, end it with `kuberacer delete {record.run}`"
-            )
+            progress.say(f"to follow it, {go_on}; to end it, `kuberacer delete {record.run}`")
             return False
         scratch = folder / ".fetched"
         follower = Follower(
