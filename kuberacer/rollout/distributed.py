@@ -46,8 +46,9 @@ def fragment_time(quota: int, cars: int, workers: int) -> int:
 class DistributedTrainer:
     """agent.cars is the number of cars of each worker.
 
-    freeze(same) writes the car's graph, of a file that holds it where there is one. keep(Iteration, Progress, trace) puts the checkpoint where it lasts, and
-    told(iteration, Lap) a lap that comes later. drive_laps is only asked when no evaluator answers at the end.
+    freeze(same) writes the car's graph; same: a file that already holds it. keep(Iteration, Progress, trace) puts the
+    checkpoint where it lasts, and told(iteration, Lap) a lap that comes later. drive_laps is only asked when no
+    evaluator answers at the end.
     """
 
     agent: Agent
