@@ -40,20 +40,23 @@ def start(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             assert Command.start(out, "delete", folder.name).end() == 0
 
 
-def test_a_run_leaves_what_a_local_run_leaves(start: Callable[..., Command], cluster: Cluster) -> None:
+@pytest.fixture(scope="module")
+def first(start: Callable[..., Command]) -> Command:
     run = start("run", "--backend", "kfp", *TINY)
     assert run.end() == 0, run.errors
-    check_folder(run)
+    return run
 
 
-def test_figures_pages_and_texts_show_in_kubeflow(start: Callable[..., Command], cluster: Cluster) -> None:
+def test_a_run_leaves_what_a_local_run_leaves(first: Command) -> None:
+    check_folder(first)
+
+
+def test_figures_pages_and_texts_show_in_kubeflow(first: Command, cluster: Cluster) -> None:
     """The types by which Kubeflow's UI chooses how to show an artifact, and what it shows."""
-    run = start("run", "--backend", "kfp", *TINY)  # the stages before train come from the cache
-    assert run.end() == 0, run.errors
     with KfpEngine(cluster) as engine:
         found = {
             (execution.task, name): artifacts[0]
-            for execution in engine.metadata.executions(run.record["remote"]["id"])
+            for execution in engine.metadata.executions(first.record["remote"]["id"])
             for name, artifacts in engine.metadata.outputs(execution.id).items()
         }
     assert found["validate-reward", "reward_map"].type == "system.HTML"
@@ -62,8 +65,6 @@ def test_figures_pages_and_texts_show_in_kubeflow(start: Callable[..., Command],
     for task in ("train", "evaluate"):
         assert found[task, "metrics"].type == "system.Metrics"
         assert found[task, "metrics"].metadata
-    cached = {stage["name"] for stage in run.record["stages"] if stage["cached"]}
-    assert "validate_reward" in cached
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command],
     assert run.record["status"] == "failed"
 
 
-def test_a_pod_that_no_node_takes_ends_the_run_and_says_why(start: Callable[..., Command]) -> None:
+def test_a_pod_that_no_node_takes_ends_the_run_and_says_why(first: Command, start: Callable[..., Command]) -> None:
     run = start(
         "run", "--backend", "kfp", *TINY, "--pending-minutes", "0.2", KUBERACER_TRAINER_NODE_SELECTOR="pool=nowhere"
     )
@@ -87,3 +88,6 @@ def test_a_pod_that_no_node_takes_ends_the_run_and_says_why(start: Callable[...,
     assert cause.startswith("error: train did not start within 0.")
     assert "node affinity/selector" in cause
     assert "RESUME=" in remedy
+    cached = [stage["name"] for stage in run.record["stages"] if stage["cached"]]
+    assert cached == ["validate_reward"]
+    assert "validate_reward: unchanged, taken from before" in run.lines

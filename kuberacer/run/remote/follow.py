@@ -15,7 +15,7 @@ from kuberacer.errors import UserError
 from kuberacer.run.local.runner import Observer
 from kuberacer.run.local.step import TaskFailed, said_at_end
 from kuberacer.run.remote import pods
-from kuberacer.run.remote.cluster import Json
+from kuberacer.run.remote.cluster import Json, NotThere
 from kuberacer.run.remote.logs import PodLog
 from kuberacer.run.remote.model import Engine, RemoteStatus, RemoteTask, State
 
@@ -79,7 +79,10 @@ class Follower:
 
     def _look(self) -> RemoteStatus:
         """One look at the run: everything new in it is told."""
-        status = self.engine.status(self.id)
+        try:
+            status = self.engine.status(self.id)
+        except NotThere as error:
+            raise UserError(f"the run {self.id} was deleted from the cluster", self.go_on) from error
         found = self.engine.pods(self.id)
         for task in status.tasks:
             self._advance(task, found.get(task.pod))

@@ -81,9 +81,7 @@ class KfpEngine:
 
     def status(self, id: str) -> RemoteStatus:
         workflow = self._workflow(id)
-        if workflow is None:
-            return RemoteStatus(State.RUNNING)
-        nodes = nodes_of(workflow)
+        nodes = nodes_of(workflow) if workflow else {}
         pods = {number: node for node in steps(nodes) if (number := _execution_of(_patched_command(node)))}
         executions = {each.id: each for each in self.metadata.executions(id)}
         tasks = tuple(
@@ -91,8 +89,8 @@ class KfpEngine:
             for each in executions.values()
             if each.kind == CONTAINER
         )
-        state = run_state(workflow)
-        message = self._why_failed(workflow, nodes) if state is State.FAILED else ""
+        state = run_state(workflow) if workflow else self._known_state(id)
+        message = self._why_failed(workflow, nodes) if workflow and state is State.FAILED else ""
         return RemoteStatus(state, message, tasks)
 
     def pods(self, id: str) -> dict[str, Json]:
@@ -186,6 +184,12 @@ class KfpEngine:
         """None before KFP has made it, and after it was deleted."""
         found = self.cluster.items(self._workflows.path("workflows"), labelSelector=f"{RUN_ID}={id}")
         return found[0] if found else None
+
+    def _known_state(self, id: str) -> State:
+        """Of a run whose workflow is gone, as one is a day after its end. Raises NotThere when the run is gone, too."""
+        with _kfp_errors("find the run"):
+            state = str(self.api.get_run(id).state)
+        return State.SUCCEEDED if state == "SUCCEEDED" else State.FAILED
 
     def _why_failed(self, workflow: Json, nodes: Nodes) -> str:
         """What KFP's own pods said before they failed, else what the workflow knows."""
@@ -318,6 +322,8 @@ def _kfp_errors(what: str, missing_is_fine: bool = False) -> Iterator[None]:
         words = str(error.reason)
         with contextlib.suppress(ValueError, TypeError, KeyError):
             words = json.loads(error.body)["error"]
+        if error.status == 404:
+            raise NotThere(f"Kubeflow Pipelines has no such run: it cannot {what}", "see its page") from error
         cause = (words.strip().splitlines() or ["it does not say why"])[0][:600]  # a stack comes below
         raise UserError(
             f"Kubeflow Pipelines cannot {what}: {cause}", "see the log of its API server (ml-pipeline)"
