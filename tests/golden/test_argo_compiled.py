@@ -16,6 +16,7 @@ from conformance import (
     conditions,
     exit_handlers,
     loops,
+    metadata,
     nested,
     optionals,
     placeholders,
@@ -30,7 +31,20 @@ from kuberacer.run.compile import compile_to_text
 from pipelines.race import race
 
 GOLDEN = Path(__file__).parent / "argo"
-MODULES = (artifacts, conditions, exit_handlers, loops, nested, optionals, placeholders, plain, pods, retries, texts)
+MODULES = (
+    artifacts,
+    conditions,
+    exit_handlers,
+    loops,
+    metadata,
+    nested,
+    optionals,
+    placeholders,
+    plain,
+    pods,
+    retries,
+    texts,
+)
 PIPELINES = {"race": race} | {case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES}
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from kuberacer.errors import UserError
-from kuberacer.run.argo.expressions import Call, Expression, Text, joined, number, tag
-from kuberacer.run.argo.travel import command, command_text
+from kuberacer.run.argo.expressions import Call, Expression, Name, Text, joined, number, tag
+from kuberacer.run.argo.travel import arrive, command, command_text
 from kuberacer.run.argo.values import BARE_KINDS, Value, run_field
 from kuberacer.run.local.values import to_text
 from kuberacer.run.spec.model import Component, Task
@@ -115,8 +115,11 @@ class CommandLine:
                 return Text(to_text(dict(metadata) if key is None else metadata.get(key, "")))
             case ExecutorOutputFile():
                 return Text(EXECUTOR_OUTPUT)
-            case InputArtifact(name, "metadata"):
-                raise self._unknown(f"the metadata of the artifact {name}", "write it to a file of the artifact")
+            case InputArtifact(name, "metadata", key):
+                if name not in self.artifacts:
+                    raise self._missing(name)
+                found = arrive(Name("inputs.parameters", f"{name}--metadata"))
+                return found if key is None else Call("entry if any", (found, Text(key)))
             case InputArtifact(name):
                 raise self._unknown(f"the list of artifacts {name}", "pass the artifacts one by one")
             case ExecutorInput():

@@ -12,13 +12,14 @@ from kuberacer.run.argo.kubernetes import pod_fields
 from kuberacer.run.argo.travel import EMPTY, command_text
 from kuberacer.run.argo.values import Value
 from kuberacer.run.spec.model import ArtifactOutput, Component, Container, Resources, Retry, Task
-from kuberacer.run.spec.text import ExecutorOutputFile, placeholders
+from kuberacer.run.spec.text import ExecutorOutputFile, InputArtifact, placeholders
 
 VOLUMES = ("tmp", "inputs", "outputs")  # of every pod, empty and writable, declared by the workflow
 MADE_BY = "made-by"  # the pod that made a step's artifacts: tells whether they are the same as those of another run
 EXECUTOR_OUTPUT_NAME = "executor-output"
 # Artifacts of one file that Argo's UI shows; all others are packed, so that folders, links and modes come back
 _SHOWN = frozenset({"system.HTML", "system.Markdown"})
+_LOSSES = 5  # pods that one step may lose: on spot nodes a training of hours loses several, and goes on each time
 # Killed from outside, with its pod or by a node that runs short: not the step's fault
 _LOST = (
     "lastRetry.status == 'Error'"
@@ -49,12 +50,20 @@ class Options:
 class Inputs:
     """What a task gives to its component, seen from inside the template.
 
-    received: the parameters that are inputs of the template; artifacts: name to the input with their maker's name.
+    received: the parameters that are inputs of the template. With each artifact travel the name of the pod that made it
+    and, when some step of the pipeline reads any artifact's metadata (described), that too.
     """
 
     parameters: dict[str, Value]
     received: list[str]
     artifacts: list[str]
+    described: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the template's input parameters."""
+        with_artifacts = [made_by, metadata_of] if self.described else [made_by]
+        return [*self.received, *(name(artifact) for artifact in self.artifacts for name in with_artifacts)]
 
 
 def container_template(
@@ -84,7 +93,7 @@ def container_template(
             "securityContext": _security(options),
             **pod.container,
         },
-        "retryStrategy": retry_strategy(task.retry, lost_once_more=True),
+        "retryStrategy": retry_strategy(task.retry, repeat_lost=True),
         **pod.template,
     }
     _add_resources(template, container.resources, line)
@@ -120,15 +129,10 @@ def remembered(
     }
 
 
-def parameters_of(inputs: Inputs) -> list[str]:
-    """The names of a template's input parameters."""
-    return [*inputs.received, *map(made_by, inputs.artifacts)]
-
-
 def declared(inputs: Inputs) -> dict[str, Any]:
     """The inputs of a template that has no container."""
     return {
-        "parameters": [{"name": name} for name in parameters_of(inputs)],
+        "parameters": [{"name": name} for name in inputs.names],
         "artifacts": [{"name": name, "optional": True} for name in inputs.artifacts],
     }
 
@@ -136,7 +140,7 @@ def declared(inputs: Inputs) -> dict[str, Any]:
 def handed_on(inputs: Inputs) -> dict[str, Any]:
     """All inputs of a template as arguments of a task in it."""
     return {
-        "parameters": [{"name": name, "value": f"{{{{inputs.parameters.{name}}}}}"} for name in parameters_of(inputs)],
+        "parameters": [{"name": name, "value": f"{{{{inputs.parameters.{name}}}}}"} for name in inputs.names],
         "artifacts": [
             {"name": name, "from": f"{{{{inputs.artifacts.{name}}}}}", "optional": True} for name in inputs.artifacts
         ],
@@ -146,6 +150,22 @@ def handed_on(inputs: Inputs) -> dict[str, Any]:
 def made_by(artifact: str) -> str:
     """The parameter that travels with an artifact and names the pod that made it."""
     return f"{artifact}--{MADE_BY}"
+
+
+def metadata_of(artifact: str) -> str:
+    """The parameter that travels with an artifact and holds its metadata as JSON."""
+    return f"{artifact}--metadata"
+
+
+def writes_executor_output(container: Container) -> bool:
+    elements = (*container.command, *container.args)
+    return any(isinstance(part, ExecutorOutputFile) for element in elements for part in placeholders(element))
+
+
+def reads_metadata(container: Container) -> bool:
+    elements = (*container.command, *container.args)
+    found = [part for element in elements for part in placeholders(element)]
+    return any(isinstance(part, InputArtifact) and part.field == "metadata" for part in found)
 
 
 def _security(options: Options) -> dict[str, Any]:
@@ -160,8 +180,7 @@ def _outputs(component: Component, container: Container) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "valueFrom": {"path": f"{OUTPUTS}/{name}"}} for name in component.output_parameters
     ]
-    elements = (*container.command, *container.args)
-    if any(isinstance(part, ExecutorOutputFile) for element in elements for part in placeholders(element)):
+    if writes_executor_output(container):
         parameters.append({"name": EXECUTOR_OUTPUT_NAME, "valueFrom": {"path": EXECUTOR_OUTPUT, "default": "{}"}})
     if component.output_artifacts:
         # Nothing lies there: the default, which Argo fills in, is remembered with the outputs of a cached step
@@ -203,13 +222,13 @@ def _add_resources(template: dict[str, Any], resources: Resources, line: Command
         template["podSpecPatch"] = patch
 
 
-def retry_strategy(retry: Retry | None, lost_once_more: bool) -> dict[str, Any] | None:
-    """KFP counts attempts that failed; one whose pod was lost is repeated once more, asked or not."""
+def retry_strategy(retry: Retry | None, repeat_lost: bool) -> dict[str, Any] | None:
+    """KFP counts attempts that failed; one whose pod was lost is repeated beyond them, asked or not."""
     count = retry.count if retry else 0
-    if not count and not lost_once_more:
+    if not count and not repeat_lost:
         return None
-    strategy: dict[str, Any] = {"limit": str(count + lost_once_more), "retryPolicy": "Always"}
-    if lost_once_more:
+    strategy: dict[str, Any] = {"limit": str(count + (_LOSSES if repeat_lost else 0)), "retryPolicy": "Always"}
+    if repeat_lost:
         strategy["expression"] = f"asInt(retries) < {count} || {_LOST}" if count else _LOST
     if retry is not None and retry.count and retry.backoff_s:
         strategy["backoff"] = {

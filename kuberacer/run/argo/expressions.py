@@ -41,6 +41,15 @@ def _entry(text: str, key: str) -> str:
     return _to_text(json.loads(text)[key])
 
 
+def _entry_if_any(text: str, key: str) -> str:
+    return _to_text(json.loads(text).get(key, ""))
+
+
+def _metadata(executor_output: str, name: str, written: str) -> str:
+    listed = json.loads(executor_output).get("artifacts", {}).get(name, {}).get("artifacts") or [{}]
+    return json.dumps({**json.loads(written), **listed[0].get("metadata", {})})
+
+
 _ITEM = '(type(#) == "string" ? # : toJson(#))'
 # How each is written, and what it does
 FUNCTIONS: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -60,6 +69,13 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., Any]]] = {
     "sha256": ("sprig.sha256sum({0})", lambda text: hashlib.sha256(text.encode()).hexdigest()),
     "first two": ("{0}[0:2]", lambda text: text[:2]),
     "entry": (f"map([fromJSON({{0}})[{{1}}]], {_ITEM})[0]", _entry),
+    "entry if any": (f"map([fromJSON({{0}})[{{1}}] ?? ''], {_ITEM})[0]", _entry_if_any),
+    # KFP's executor output, the name of an artifact, its metadata in the pipeline: what a step wrote comes on top
+    "metadata": (
+        "toJson(fromPairs(concat(toPairs(fromJSON({2})), "
+        "toPairs(fromJSON({0})?.artifacts?.[{1}]?.artifacts?.[0]?.metadata ?? fromJSON('\\u007b\\u007d')))))",
+        _metadata,
+    ),
     "json": ("toJson({0})", lambda value: json.dumps(value, ensure_ascii=False)),
     "item": (_ITEM, _to_text),
     # Lists of JSON texts, with null for what an iteration did not put out

@@ -3,10 +3,12 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from kuberacer.errors import UserError
 from kuberacer.run.argo.containers import (
+    EXECUTOR_OUTPUT_NAME,
     MADE_BY,
     Inputs,
     Options,
@@ -14,9 +16,11 @@ from kuberacer.run.argo.containers import (
     declared,
     handed_on,
     made_by,
-    parameters_of,
+    metadata_of,
+    reads_metadata,
     remembered,
     retry_strategy,
+    writes_executor_output,
 )
 from kuberacer.run.argo.expressions import Call, Expression, Name, Text, joined, map_items, tag, written
 from kuberacer.run.argo.tasks import (
@@ -34,7 +38,7 @@ from kuberacer.run.argo.tasks import (
     read_by_pod,
     received,
 )
-from kuberacer.run.argo.travel import ABSENT, travel, travelling
+from kuberacer.run.argo.travel import ABSENT, arrive, travel, travelling
 from kuberacer.run.argo.values import Value, clean, condition_value, passed, text_value
 from kuberacer.run.local.values import to_text, to_type
 from kuberacer.run.spec.check import upstream
@@ -61,6 +65,8 @@ class Templates:
     def __init__(self, pipeline: Pipeline, options: Options):
         self.pipeline, self.options = pipeline, options
         self.made: dict[str, dict[str, Any]] = {}
+        bodies = [component.body for component in pipeline.components.values()]
+        self.described = any(isinstance(body, Container) and reads_metadata(body) for body in bodies)
         self._names: dict[str, str] = {}
 
     def add(self, wanted: str, template: dict[str, Any]) -> str:
@@ -87,7 +93,7 @@ class Templates:
                 return name if around is None else self.add(f"{name}-cached", around)
             case Graph() as graph:
                 template = GraphTemplate(self, component, graph, inputs).template(turn)
-                if strategy := retry_strategy(task.retry, lost_once_more=False):
+                if strategy := retry_strategy(task.retry, repeat_lost=False):
                     template["retryStrategy"] = strategy
             case _:
                 raise UserError(
@@ -127,10 +133,11 @@ class GraphTemplate:
                 default = to_text(to_type(spec.default, spec, f"{where}: the default of {name}"))
                 given[name] = given[name].otherwise(default) if name in given else Value(Text(default), spec.type)
         artifacts = {name: self._artifact(source, where) for name, source in task.artifacts.items()}
-        inputs = received(component, given, list(artifacts))
+        inputs = received(component, given, list(artifacts), self.templates.described)
         for name in artifacts:
             given[made_by(name)] = Value(self._maker(task.artifacts[name]), ParameterType.STRING)
-        arguments = {name: value.argument for name, value in given.items() if name in parameters_of(inputs)}
+            given[metadata_of(name)] = Value(self._metadata(task.artifacts[name]), ParameterType.STRING)
+        arguments = {name: value.argument for name, value in given.items() if name in inputs.names}
         if task.loop is None:
             name = self.templates.component(task, component, inputs)
         else:
@@ -210,6 +217,19 @@ class GraphTemplate:
             return Name(outputs, made_by(source.output))
         return joined([Name(outputs, MADE_BY), Text(f"/{source.output}")])
 
+    def _metadata(self, source: FromInput | FromTask) -> Expression:
+        """An artifact's metadata as JSON: as the pipeline says and as its step wrote into KFP's executor output."""
+        if isinstance(source, FromInput):
+            return arrive(Name("inputs.parameters", metadata_of(source.name)))
+        outputs = f"tasks['{source.task}'].outputs.parameters"
+        component = self.templates.component_of(self.graph.tasks[source.task])
+        if not isinstance(component.body, Container):
+            return Name(outputs, metadata_of(source.output))
+        known = Text(json.dumps(dict(component.output_artifacts[source.output].metadata)))
+        if not writes_executor_output(component.body):
+            return known
+        return Call("metadata", (Name(outputs, EXECUTOR_OUTPUT_NAME), Text(source.output), known))
+
     def _items(self, task: Task, values: dict[str, Value], where: str) -> str:
         assert task.loop is not None
         if task.loop.over_artifacts:
@@ -223,11 +243,11 @@ class GraphTemplate:
         assert task.loop is not None
         item, kind = task.loop.item_input, component.parameters[task.loop.item_input].type
         parameters = {**inputs.parameters, item: passed(item, kind, may_be_absent=False)}
-        inner = Inputs(parameters, [*inputs.received, item], inputs.artifacts)
+        inner = replace(inputs, parameters=parameters, received=[*inputs.received, item])
         turn = self.templates.component(task, component, inner, turn=True)
         given = handed_on(inputs)
         template: dict[str, Any] = {
-            "inputs": declared(Inputs({}, [*inputs.received, _ITEMS], inputs.artifacts)),
+            "inputs": declared(replace(inputs, received=[*inputs.received, _ITEMS])),
             "outputs": {
                 "parameters": [
                     collected(self.templates.pipeline, component, name) for name in component.output_parameters
@@ -261,6 +281,9 @@ class GraphTemplate:
                 artifacts.append({"name": name, "optional": True, **self._chosen_artifact(sources, name)})
                 maker = self._first(sources, [self._maker(source) for source in sources], Text(""))
                 parameters.append({"name": made_by(name), "valueFrom": {"expression": written(maker)}})
+                if self.templates.described:
+                    found = self._first(sources, [self._metadata(source) for source in sources], Text("{}"))
+                    parameters.append({"name": metadata_of(name), "valueFrom": {"expression": written(found)}})
         return {"parameters": parameters, "artifacts": artifacts}
 
     def _chosen(self, sources: tuple[FromTask, ...], turn: bool) -> Expression:

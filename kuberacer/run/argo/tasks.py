@@ -28,7 +28,7 @@ def dependency(task: Task, before: str) -> str:
     return f"{before}.Succeeded"
 
 
-def received(component: Component, given: dict[str, Value], artifacts: list[str]) -> Inputs:
+def received(component: Component, given: dict[str, Value], artifacts: list[str], described: bool) -> Inputs:
     """The same inputs as a component sees them: what the workflow holds itself is not passed on."""
     seen: dict[str, Value] = {}
     names = []
@@ -40,7 +40,7 @@ def received(component: Component, given: dict[str, Value], artifacts: list[str]
             kind = component.parameters[name].type if name in component.parameters else value.kind
             # What travelled no longer shows that it is the run's own
             seen[name] = replace(passed(name, kind, value.given is not None), of_run=value.of_this_run)
-    return Inputs(seen, names, artifacts)
+    return Inputs(seen, names, artifacts, described)
 
 
 def read_by_pod(component: Component) -> set[str]:
