@@ -102,6 +102,8 @@ class ArgoRun:
             hit = node.get("memoizationStatus", {}).get("hit", False)
             if hit:
                 watched.cached.add(name)
+            if name not in steps:
+                continue  # a graph, a loop or one of its turns
             if node["type"] == "Retry" and node["phase"] != "Succeeded":
                 watched.failed.add(name)
             elif node["type"] == "Retry" or hit:

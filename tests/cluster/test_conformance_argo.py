@@ -1,5 +1,6 @@
 """Every conformance pipeline, run on a real Argo Workflows, has the outputs that it has in local processes."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from conformance import (
     conditions,
     exit_handlers,
     loops,
+    metadata,
     nested,
     optionals,
     placeholders,
@@ -25,7 +27,20 @@ from kfp import dsl
 
 from kuberacer.run.argo import Options
 
-MODULES = (artifacts, conditions, exit_handlers, loops, nested, optionals, placeholders, plain, pods, retries, texts)
+MODULES = (
+    artifacts,
+    conditions,
+    exit_handlers,
+    loops,
+    metadata,
+    nested,
+    optionals,
+    placeholders,
+    plain,
+    pods,
+    retries,
+    texts,
+)
 CASES = {f"{module.__name__.rpartition('.')[2]}-{case.name}": case for module in MODULES for case in module.CASES}
 
 
@@ -51,6 +66,15 @@ def test_outputs_are_those_of_a_local_run(name: str, runs: dict[str, Future[Watc
     assert watched.phase == ("Failed" if case.failed else "Succeeded"), watched.message
     assert ordered(watched.outputs) == ordered(case.outputs)
     assert tuple(watched.failed) == case.failed
+
+
+def test_no_more_turns_at_once_than_the_loop_allows(namespace: str, store: Any) -> None:
+    watched = ArgoRun.start(loops.loops, {"words": ["one", "two", "three"]}, namespace, store).wait()
+    (loop,) = [node for node in watched.nodes.values() if node["displayName"] == "for-loop-7"]
+    turns = [node for node in watched.nodes.values() if node.get("boundaryID") == loop["id"] and node["type"] == "DAG"]
+    times = sorted((node["startedAt"], node["finishedAt"]) for node in turns)
+    assert len(times) == 3
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
 
 
 def test_finished_steps_are_not_run_again(namespace: str, store: Any) -> None:

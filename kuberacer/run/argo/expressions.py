@@ -72,8 +72,8 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., Any]]] = {
     "entry if any": (f"map([fromJSON({{0}})[{{1}}] ?? ''], {_ITEM})[0]", _entry_if_any),
     # KFP's executor output, the name of an artifact, its metadata in the pipeline: what a step wrote comes on top
     "metadata": (
-        "toJson(fromPairs(concat(toPairs(fromJSON({2})), "
-        "toPairs(fromJSON({0})?.artifacts?.[{1}]?.artifacts?.[0]?.metadata ?? fromJSON('\\u007b\\u007d')))))",
+        "toJson(sprig.mergeOverwrite(fromJSON({2}), "
+        "fromJSON({0})?.artifacts?.[{1}]?.artifacts?.[0]?.metadata ?? fromJSON('\\u007b\\u007d')))",
         _metadata,
     ),
     "json": ("toJson({0})", lambda value: json.dumps(value, ensure_ascii=False)),

@@ -24,11 +24,6 @@ def look(picture: dsl.Input[dsl.Artifact]):
 
 
 @dsl.container_component
-def look_at_metadata(picture: dsl.Input[dsl.Artifact]):
-    return dsl.ContainerSpec(image="python", command=["echo", picture.metadata["laps"]])
-
-
-@dsl.container_component
 def look_at_all(pictures: dsl.Input[list[dsl.Artifact]]):
     return dsl.ContainerSpec(image="python", command=["echo", pictures])
 
@@ -54,10 +49,6 @@ def artifact_list() -> None:
     look_at_all(pictures=dsl.Collected(made.outputs["picture"]))
 
 
-def metadata() -> None:
-    look_at_metadata(picture=make().outputs["picture"])
-
-
 def uneven(name: Optional[str] = None) -> None:  # noqa: UP045
     greet(name=name)
 
@@ -78,7 +69,6 @@ def secret_from_parameter(name: str) -> None:
 REFUSED = [
     (importer, "dsl.importer"),
     (artifact_list, "the list of artifacts"),
-    (metadata, "the metadata of the artifact picture"),
     (uneven, "stands for 2 arguments, else for 1"),
     (root, "pipeline_root"),
     (affinity, "nodeAffinity"),
