@@ -9,7 +9,7 @@ from components.images import RACE
 def plan_sweep(
     seeds: list,
     settings: dict,
-    trials: dsl.OutputPath(list),
+    trials: dsl.OutputPath(list),  # type: ignore[valid-type]
     algorithm: str = "clipped_ppo",
     run: str = "",
     job: str = "",

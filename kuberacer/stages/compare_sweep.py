@@ -30,7 +30,8 @@ def main() -> None:
     write_atomically(options.summary, json.dumps([asdict(summary) for summary in summaries], indent=1) + "\n")
     best = summaries[0]
     if options.executor_output:
-        figures = {"settings": len(summaries), "trials": len(trials), "trials_with_lap": sum(_laps(summaries))}
+        with_lap = sum(summary.with_lap for summary in summaries)
+        figures: dict[str, float] = {"settings": len(summaries), "trials": len(trials), "trials_with_lap": with_lap}
         write_metrics(options.executor_output, "metrics", figures)
     print(f"progress: best setting {best.setting}: {best.with_lap} of {best.trials} trials completed a lap", flush=True)
 
@@ -75,10 +76,6 @@ def page(title: str, trials: list[Trial], summaries: list[Summary]) -> Page:
 
 def _seconds(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f} s"
-
-
-def _laps(summaries: list[Summary]) -> list[int]:
-    return [summary.with_lap for summary in summaries]
 
 
 def arguments() -> argparse.Namespace:

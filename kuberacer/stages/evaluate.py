@@ -87,8 +87,9 @@ def arguments() -> argparse.Namespace:
     parser = stage_parser(
         "evaluate",
         __doc__ or "",
-        "python -m kuberacer.stages.evaluate --model out/latest/model_frozen --track-file track.npy --track-name kidney "
-        "--reward-file reward.py --environment environment.json --evaluation-metrics m.json --simtrace t --video v.mp4",
+        "python -m kuberacer.stages.evaluate --model out/latest/model_frozen --track-file track.npy "
+        "--track-name kidney --reward-file reward.py --environment environment.json --evaluation-metrics m.json "
+        "--simtrace t --video v.mp4",
     )
     parser.add_argument("--model", type=Path, required=True, help="folder with model.pb and model_metadata.json")
     parser.add_argument("--reward-file", type=Path, required=True, help="for the trace's reward column")
