@@ -1,6 +1,7 @@
 """A run of the race pipeline on a cluster, from the command's side: submit, follow, fetch, end, delete."""
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from kuberacer.run.results import wanted_artifacts
 from kuberacer.run.store import Store
 
 BACKENDS = ("argo", "kfp")
+LONGEST = 100_000  # bytes; Linux takes 128 KiB as one argument of a program, and KFP escapes it
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,18 @@ def _still_going(engine: Engine, remote: Remote | None) -> str | None:
 
 
 def _arguments(engine: Engine, file: RecordFile) -> dict[str, object]:
-    """The pipeline's arguments. A track's file goes into the store that the stages use."""
+    """The pipeline's arguments. What is too long for a command line, and a track's file, go into the stages' store."""
     given = {**file.record.parameters, "run": file.record.run}
-    track = given.get("track")
-    if track is not None and (track.endswith(".npy") or Path(track).exists()) and not track.startswith("s3://"):
+    track, reward = given.get("track"), given.get("reward")
+    is_file = track is not None and not track.startswith("s3://") and (track.endswith(".npy") or Path(track).exists())
+    is_long = reward is not None and len(reward.encode()) > LONGEST
+    if is_file or is_long:
         with runs_store(engine.cluster, engine.namespace) as store:
-            given["track"] = Store(store, {}, "").address_of_track(track)
+            if is_file:
+                given["track"] = Store(store, {}, "").address_of_track(str(track))
+            if is_long:
+                data = str(reward).encode()
+                key = f"inputs/{hashlib.sha256(data).hexdigest()[:16]}/reward_function.py"
+                store.put_bytes(key, data)
+                given["reward"] = store.address(key)
     return given
