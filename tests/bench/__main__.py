@@ -5,9 +5,14 @@ import json
 import time
 from pathlib import Path
 
-from tests.bench import bench_learning_loop, bench_reward, bench_simulator
+from tests.bench import bench_learning_loop, bench_reward, bench_rollouts, bench_simulator
 
-PARTS = {"simulator": bench_simulator, "reward": bench_reward, "learning": bench_learning_loop}
+PARTS = {
+    "simulator": bench_simulator,
+    "reward": bench_reward,
+    "learning": bench_learning_loop,
+    "rollouts": bench_rollouts,
+}
 
 
 def main() -> None:

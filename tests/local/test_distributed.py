@@ -11,6 +11,9 @@ import pytest
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
 from tests.local.distributed import QUOTA, SameStore, Training, assert_exact, logs, running_store
+from tests.unit.coach.presets import small_preset
+
+RHYTHM = f"agent_params.algorithm.num_consecutive_playing_steps = EnvironmentSteps({QUOTA})"
 
 
 @pytest.fixture
@@ -107,3 +110,21 @@ def test_an_error_in_the_reward_ends_the_training_with_its_line(start: Callable[
     assert any("reward_function.py:2" in line or "reward.py:2" in line for line in training.lines), training.lines
     assert training.lines[-1].startswith("remedy:")
     assert not training.left_behind()
+
+
+@pytest.mark.parametrize("algorithm", ["sac", "dqn"])
+def test_replay_learners_learn_from_workers(start: Callable[..., Training], algorithm: str) -> None:
+    training = start(
+        algorithm=algorithm,
+        preset=small_preset(algorithm, RHYTHM),
+        hyperparameters=f'{{"heatup_steps": 300, "replay_size": 1000, "rollout_steps": {QUOTA}}}',
+        steps=4 * QUOTA,
+    )
+    assert training.end() == 0, training.lines
+    rows = training.history
+    # The first iteration fills the memory as far as learning needs it; the others have the quota.
+    accepted = [row["learning"]["accepted_steps"] for row in rows]
+    assert accepted[0] >= 300
+    assert accepted[1:] == [QUOTA] * (len(rows) - 1)
+    learned = training.steps_learned()
+    assert (sum(learned.values()), max(learned.values())) == (rows[-1]["steps"], 1)
