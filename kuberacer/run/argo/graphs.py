@@ -8,8 +8,6 @@ from typing import Any
 
 from kuberacer.errors import UserError
 from kuberacer.run.argo.containers import (
-    EXECUTOR_OUTPUT_NAME,
-    MADE_BY,
     Inputs,
     Options,
     container_template,
@@ -20,39 +18,30 @@ from kuberacer.run.argo.containers import (
     reads_metadata,
     remembered,
     retry_strategy,
-    writes_executor_output,
 )
-from kuberacer.run.argo.expressions import Call, Expression, Name, Text, joined, map_items, tag, written
+from kuberacer.run.argo.expressions import Call, Expression, Name, Text, map_items, tag, written
+from kuberacer.run.argo.sources import Sources
 from kuberacer.run.argo.tasks import (
     TURN,
     as_json,
     collected,
     conditional,
     dependency,
-    entry,
-    final_status,
     is_text,
-    kind_of,
-    output_kind,
-    put_out_always,
     read_by_pod,
     received,
 )
-from kuberacer.run.argo.travel import ABSENT, arrive, travel, travelling
-from kuberacer.run.argo.values import Value, clean, condition_value, passed, text_value
+from kuberacer.run.argo.travel import ABSENT, travel, travelling
+from kuberacer.run.argo.values import Value, condition_value, passed
 from kuberacer.run.local.values import to_text, to_type
 from kuberacer.run.spec.check import upstream
 from kuberacer.run.spec.model import (
     Component,
-    Constant,
     Container,
-    FinalStatus,
-    FromInput,
     FromTask,
     Graph,
     ParameterType,
     Pipeline,
-    Source,
     Task,
 )
 
@@ -112,6 +101,7 @@ class GraphTemplate:
     def __init__(self, templates: Templates, component: Component, graph: Graph, inputs: Inputs):
         self.templates, self.component, self.graph, self.inputs = templates, component, graph, inputs
         self.conditional = conditional(graph)
+        self.sources = Sources(templates.pipeline, graph, inputs)
 
     def template(self, turn: bool = False) -> dict[str, Any]:
         tasks = [self._task(self.graph.tasks[name]) for name in self.graph.tasks]
@@ -125,18 +115,18 @@ class GraphTemplate:
     def _task(self, task: Task) -> dict[str, Any]:
         component = self.templates.component_of(task)
         where = f"task {task.name} in {self.component.name}"
-        values = self._values(task, where)
+        values = self.sources.values(task, where)
         read = component.parameters.keys() | read_by_pod(component)
         given = {name: value for name, value in values.items() if name in read}
         for name, spec in component.parameters.items():
             if spec.default is not None and not (task.loop and name == task.loop.item_input):
                 default = to_text(to_type(spec.default, spec, f"{where}: the default of {name}"))
                 given[name] = given[name].otherwise(default) if name in given else Value(Text(default), spec.type)
-        artifacts = {name: self._artifact(source, where) for name, source in task.artifacts.items()}
+        artifacts = {name: self.sources.artifact(source, where) for name, source in task.artifacts.items()}
         inputs = received(component, given, list(artifacts), self.templates.described)
         for name in artifacts:
-            given[made_by(name)] = Value(self._maker(task.artifacts[name]), ParameterType.STRING)
-            given[metadata_of(name)] = Value(self._metadata(task.artifacts[name]), ParameterType.STRING)
+            given[made_by(name)] = Value(self.sources.maker(task.artifacts[name]), ParameterType.STRING)
+            given[metadata_of(name)] = Value(self.sources.metadata(task.artifacts[name]), ParameterType.STRING)
         arguments = {name: value.argument for name, value in given.items() if name in inputs.names}
         if task.loop is None:
             name = self.templates.component(task, component, inputs)
@@ -159,76 +149,6 @@ class GraphTemplate:
             }
             made["when"] = tag(condition_value(task.condition, kinds, where))
         return made
-
-    def _values(self, task: Task, where: str) -> dict[str, Value]:
-        """What a task is given, by the names of its inputs; inputs of the graph that were not given are left out."""
-        values: dict[str, Value] = {}
-        texts: dict[str, Constant] = {}
-        for name, source in task.parameters.items():
-            if isinstance(source, Constant) and isinstance(source.value, tuple):
-                texts[name] = source
-            elif (value := self._value(source)) is not None:
-                values[name] = value
-        made = {
-            name: Value(text_value(source.value, values, task.name, where), ParameterType.STRING)
-            for name, source in texts.items()
-        }
-        return values | made
-
-    def _value(self, source: Source) -> Value | None:
-        match source:
-            case Constant(value):
-                return None if value is None else Value(Text(to_text(value)), kind_of(value))
-            case FromInput(name, key):
-                found = self.inputs.parameters.get(name)
-                return found if found is None or key is None else entry(found, key)
-            case FromTask(of, output, key):
-                found = self._output(of, output)
-                return found if key is None else entry(found, key)
-            case FinalStatus(of):
-                return Value(final_status(of), ParameterType.FINAL_STATUS)
-
-    def _output(self, of: str, output: str) -> Value:
-        """An output parameter of a task of this graph."""
-        component = self.templates.component_of(self.graph.tasks[of])
-        raw = Name(f"tasks['{of}'].outputs.parameters", output)
-        if self.graph.tasks[of].loop is not None:
-            return Value(raw, ParameterType.LIST)
-        kind = output_kind(self.templates.pipeline, component, output)
-        always = put_out_always(self.templates.pipeline, component, output)
-        given = None if always else Call("!=", (raw, Text(ABSENT)))
-        return Value(clean(raw, kind), kind, given)
-
-    def _artifact(self, source: FromInput | FromTask, where: str) -> str:
-        if isinstance(source, FromInput):
-            return f"{{{{inputs.artifacts.{source.name}}}}}"
-        if self.graph.tasks[source.task].loop is not None:
-            raise UserError(
-                f"{where} takes the list of artifacts of {source.task}", "collect parameters: Argo has no such lists"
-            )
-        return f"{{{{tasks.{source.task}.outputs.artifacts.{source.output}}}}}"
-
-    def _maker(self, source: FromInput | FromTask) -> Expression:
-        """Which pod made an artifact; several artifacts of one pod are told apart by their own names."""
-        if isinstance(source, FromInput):
-            return Name("inputs.parameters", made_by(source.name))
-        outputs = f"tasks['{source.task}'].outputs.parameters"
-        if isinstance(self.templates.component_of(self.graph.tasks[source.task]).body, Graph):
-            return Name(outputs, made_by(source.output))
-        return joined([Name(outputs, MADE_BY), Text(f"/{source.output}")])
-
-    def _metadata(self, source: FromInput | FromTask) -> Expression:
-        """An artifact's metadata as JSON: as the pipeline says and as its step wrote into KFP's executor output."""
-        if isinstance(source, FromInput):
-            return arrive(Name("inputs.parameters", metadata_of(source.name)))
-        outputs = f"tasks['{source.task}'].outputs.parameters"
-        component = self.templates.component_of(self.graph.tasks[source.task])
-        if not isinstance(component.body, Container):
-            return Name(outputs, metadata_of(source.output))
-        known = Text(json.dumps(dict(component.output_artifacts[source.output].metadata)))
-        if not writes_executor_output(component.body):
-            return known
-        return Call("metadata", (Name(outputs, EXECUTOR_OUTPUT_NAME), Text(source.output), known))
 
     def _items(self, task: Task, values: dict[str, Value], where: str) -> str:
         assert task.loop is not None
@@ -279,16 +199,16 @@ class GraphTemplate:
                 parameters.append({"name": name, "valueFrom": {"expression": written(expression)}})
             elif not turn:  # lists of artifacts do not exist
                 artifacts.append({"name": name, "optional": True, **self._chosen_artifact(sources, name)})
-                maker = self._first(sources, [self._maker(source) for source in sources], Text(""))
+                maker = self._first(sources, [self.sources.maker(source) for source in sources], Text(""))
                 parameters.append({"name": made_by(name), "valueFrom": {"expression": written(maker)}})
                 if self.templates.described:
-                    found = self._first(sources, [self._metadata(source) for source in sources], Text("{}"))
+                    found = self._first(sources, [self.sources.metadata(source) for source in sources], Text("{}"))
                     parameters.append({"name": metadata_of(name), "valueFrom": {"expression": written(found)}})
         return {"parameters": parameters, "artifacts": artifacts}
 
     def _chosen(self, sources: tuple[FromTask, ...], turn: bool) -> Expression:
         """The output of the first of several tasks that ran. Of a turn: as JSON, null when none did."""
-        values = [self._output(source.task, source.output) for source in sources]
+        values = [self.sources.output(source.task, source.output) for source in sources]
         if turn:
             return self._first(sources, [as_json(value) for value in values], Text("null"))
         return self._first(sources, [value.raw for value in values], Text(ABSENT))
@@ -305,10 +225,10 @@ class GraphTemplate:
     def _chosen_artifact(self, sources: tuple[FromTask, ...], name: str) -> dict[str, str]:
         where = f"output {name} of {self.component.name}"
         if len(sources) == 1:
-            return {"from": self._artifact(sources[0], where)}
+            return {"from": self.sources.artifact(sources[0], where)}
         *firsts, last = [(source, f"tasks['{source.task}'].outputs.artifacts['{source.output}']") for source in sources]
         expression = last[1]
         for source, place in reversed(firsts):
-            self._artifact(source, where)
+            self.sources.artifact(source, where)
             expression = f"tasks['{source.task}'].status == 'Succeeded' ? {place} : ({expression})"
         return {"fromExpression": expression}
