@@ -102,6 +102,17 @@ test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests ## set everything up and pa
 	@$(RACE) -m pytest $(RACE_TESTS)
 	@$(TOOLS) -m pytest $(TOOLS_TESTS)
 
+# The users' way to a cluster is kind; any other is named by KUBECONFIG.
+.PHONY: test-cluster
+test-cluster: setup $(ENVS)/tools/.tests ## pass the tests that need a cluster: that of KUBECONFIG, or a kind cluster
+ifeq ($(KUBECONFIG),)
+	@$(MAKE) --no-print-directory cluster-up
+	@mkdir -p build && kind get kubeconfig --name kuberacer >build/kind.kubeconfig
+	@KUBECONFIG=$(CURDIR)/build/kind.kubeconfig KUBERACER_TEST_IMAGE=docker.io/library/python:3.12-slim $(TOOLS) -m pytest tests/cluster
+else
+	@$(TOOLS) -m pytest tests/cluster
+endif
+
 .PHONY: lint
 lint: setup $(ENVS)/lint/.ready ## style, types, import rules
 	@$(ENVS)/lint/bin/ruff check --quiet .
@@ -115,8 +126,13 @@ format: $(ENVS)/lint/.ready ## format the code
 	@$(ENVS)/lint/bin/ruff check --quiet --fix . ; $(ENVS)/lint/bin/ruff format --quiet .
 
 .PHONY: bench
-bench: setup $(ENVS)/peers/.ready ## simulator and learning against their peers, into out/bench.json (10 minutes)
+bench: setup $(ENVS)/peers/.ready ## simulator, learning and rollouts against their peers, into out/bench.json (10 minutes)
 	@$(RACE) -m tests.bench
+
+.PHONY: bench-cluster
+bench-cluster: setup ## what Argo and Kubeflow add to each stage, and rollouts from 1 to 64 paced workers: on the cluster of KUBECONFIG, into out/bench-cluster.json
+	@mkdir -p out && $(TOOLS) -m tests.bench.bench_cluster | tee out/bench-cluster.json
+	@$(RACE) -m tests.bench --only rollouts
 
 .PHONY: bench-learning
 bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole time (half an hour), into out/bench-learning.json
