@@ -19,8 +19,8 @@ def kubectl(*arguments: str, text: str | None = None, check: bool = True) -> str
     return ended.stdout if check else ended.stdout + ended.stderr
 
 
-def run_deploy(namespace: str, *arguments: str) -> str:
-    environment = {**os.environ, "NAMESPACE": namespace, "OVERLAY": overlay(), "INSTALL": ""}
+def run_deploy(namespace: str, *arguments: str, **settings: str) -> str:
+    environment = {**os.environ, "NAMESPACE": namespace, "OVERLAY": overlay(), "INSTALL": "", **settings}
     ended = subprocess.run([DEPLOY, *arguments], capture_output=True, text=True, env=environment, timeout=400)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

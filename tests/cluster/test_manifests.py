@@ -4,12 +4,13 @@ Whether NetworkPolicies are kept to depends on the cluster's network plugin: kin
 of the development machine does not, so that nothing here tests them.
 """
 
+import base64
 import json
 import time
 
 import pytest
 import yaml
-from deployment import kubectl, run_deploy
+from deployment import kubectl, overlay, run_deploy
 
 from kuberacer import __version__
 
@@ -60,17 +61,42 @@ def run_pod(namespace: str, manifest: dict, seconds: float = 180) -> str:
     return log
 
 
+HELLO = (
+    "from kuberacer.settings import StoreSettings; from kuberacer.store.client import ObjectStore\n"
+    "store = ObjectStore(StoreSettings.from_environment())\n"
+    "store.put_bytes('tests/hello', b'from a pod')\n"
+    "print(store.get_bytes('tests/hello').decode(), list(store.list('tests/')))\n"
+    "store.delete('tests/hello')"
+)
+
+
+def with_store(name: str, program: str) -> dict:
+    settings = [{"secretRef": {"name": "kuberacer-store"}}]
+    return pod(name, f"kuberacer/tools:{__version__}", ["python", "-c", program], envFrom=settings)
+
+
 def test_store_keeps_an_object_for_a_pod_of_the_namespace(deployed):
-    program = (
-        "from kuberacer.settings import StoreSettings; from kuberacer.store.client import ObjectStore\n"
-        "store = ObjectStore(StoreSettings.from_environment())\n"
-        "store.put_bytes('tests/hello', b'from a pod')\n"
-        "print(store.get_bytes('tests/hello').decode(), list(store.list('tests/')))\n"
-        "store.delete('tests/hello')"
-    )
-    image = f"kuberacer/tools:{__version__}"
-    reading = pod("store", image, ["python", "-c", program], envFrom=[{"secretRef": {"name": "kuberacer-store"}}])
-    assert run_pod(deployed, reading) == "from a pod ['tests/hello']\n"
+    assert run_pod(deployed, with_store("store", HELLO)) == "from a pod ['tests/hello']\n"
+
+
+def test_overlay_s3_uses_the_store_that_is_named(deployed):
+    """Here: that of the other installation."""
+    name = f"{deployed}-s3"
+    settings = {key: base64.b64decode(value).decode() for key, value in secret(deployed, "kuberacer-store").items()}
+    try:
+        run_deploy(name, **settings, OVERLAY="s3")
+        assert kubectl("-n", name, "get", "statefulsets", "-o", "name") == ""
+        repository = kubectl(
+            "-n", name, "get", "configmap", "artifact-repositories", "-o", "jsonpath={.data.kuberacer}"
+        )
+        s3 = yaml.safe_load(repository)["s3"]
+        assert (s3["endpoint"], s3["insecure"]) == (f"kuberacer-store.{deployed}.svc:8333", True)
+        assert run_pod(name, with_store("store", HELLO)) == "from a pod ['tests/hello']\n"
+        run_deploy(name, OVERLAY="s3")  # the secret of before
+        same = secret(name, "kuberacer-store") == secret(deployed, "kuberacer-store")
+        assert same
+    finally:
+        run_deploy(name, "undeploy")
 
 
 @pytest.mark.parametrize("image", ["tools", "rollout", "race"])
@@ -92,8 +118,7 @@ def test_credentials_give_the_one_bucket_only(deployed):
         "    except Exception as error:\n"
         "        print(call, error.response['Error']['Code'])"
     )
-    image = f"kuberacer/tools:{__version__}"
-    asking = pod("bucket", image, ["python", "-c", program], envFrom=[{"secretRef": {"name": "kuberacer-store"}}])
+    asking = with_store("bucket", program)
     assert run_pod(deployed, asking).splitlines() == ["create_bucket AccessDenied", "list_objects_v2 AccessDenied"]
 
 
@@ -163,6 +188,31 @@ def test_undeploy_leaves_nothing(kubeconfig, tmp_path):
     everywhere = ("clusterroles", "clusterrolebindings", "priorityclasses", "persistentvolumes")
     found = kubectl("get", ",".join(everywhere), "-l", "app.kubernetes.io/part-of=kuberacer", "-o", "name")
     assert found == ""
+
+
+def test_overlay_kfp_gives_kubeflow_s_steps_what_they_need(deployed):
+    """In a namespace that stands for Kubeflow's, with the pools of overlay gpu."""
+    name, kubeflow = f"{deployed}-of-kfp", f"{deployed}-kfp"
+    kubectl("create", "namespace", kubeflow)
+    words = overlay().replace("argo", "kfp gpu")
+    try:
+        run_deploy(name, OVERLAY=words, KFP_NAMESPACE=kubeflow)
+        for what in ("kuberacer-store", "kuberacer-redis"):
+            same = secret(name, what) == secret(kubeflow, what)
+            assert same
+        pools = kubectl("-n", kubeflow, "get", "configmap", "kuberacer-rollout", "-o", "json")
+        assert "kuberacer.io/pool" in json.loads(json.loads(pools)["data"]["KUBERACER_ROLLOUT_NODE_SELECTOR"])
+        runner = f"--as=system:serviceaccount:{kubeflow}:pipeline-runner"
+        for place, resource in ((kubeflow, "jobs.batch"), (kubeflow, "services"), (f"{name}-build", "jobs.batch")):
+            assert kubectl("-n", place, "auth", "can-i", "create", resource, runner) == "yes\n"
+        assert kubectl("-n", kubeflow, "auth", "can-i", "get", "secrets", runner, check=False).startswith("no")
+    finally:
+        run_deploy(name, "undeploy", KFP_NAMESPACE=kubeflow)
+        ours = ("all,secrets,configmaps,roles", "-l", "app.kubernetes.io/part-of=kuberacer", "-o", "name")
+        left = kubectl("-n", kubeflow, "get", *ours)
+        kubectl("delete", "namespace", kubeflow)
+        kubectl("delete", "priorityclass", "kuberacer-rollout", "--ignore-not-found")
+    assert left == ""
 
 
 def test_wrong_credentials_are_denied(deployed):
