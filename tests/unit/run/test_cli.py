@@ -44,3 +44,35 @@ def test_a_file_that_is_not_there_ends_at_once_with_cause_and_remedy(option: str
 def test_resuming_an_unknown_run_is_an_error(tmp_path: Path) -> None:
     said = kuberacer("run", "--resume", "monday", folder=tmp_path)
     assert (said.returncode, said.stderr.splitlines()[0]) == (1, "error: there is no run monday in out")
+
+
+def test_leaving_a_run_of_this_machine_to_itself_is_an_error(tmp_path: Path) -> None:
+    said = kuberacer("run", "--detach", folder=tmp_path)
+    assert (said.returncode, said.stderr.splitlines()[0]) == (1, "error: --detach is for runs on a cluster")
+    assert not (tmp_path / "out").exists()
+
+
+def test_deleting_a_run_of_this_machine_says_what_to_remove(tmp_path: Path) -> None:
+    (tmp_path / "out" / "monday").mkdir(parents=True)
+    (tmp_path / "out" / "monday" / "run.json").write_text('{"run": "monday", "parameters": {}, "remote": null}')
+    said = kuberacer("delete", "monday", folder=tmp_path)
+    assert said.stderr.splitlines() == [
+        "error: the run monday ran on this machine",
+        "remedy: remove its folder: out/monday",
+    ]
+
+
+def test_without_a_cluster_a_run_on_one_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    said = kuberacer("run", "--backend", "argo", folder=tmp_path)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[0].startswith("error: no Kubernetes cluster is configured")
+
+
+def test_compiling_writes_for_both_engines(tmp_path: Path) -> None:
+    said = kuberacer("compile", folder=tmp_path)
+    assert said.stdout.splitlines() == ["build/race.kfp.yaml", "build/race.argo.yaml"], said.stderr
+    assert "kind: WorkflowTemplate" in (tmp_path / "build" / "race.argo.yaml").read_text()
+    assert "pipelineInfo:" in (tmp_path / "build" / "race.kfp.yaml").read_text()
