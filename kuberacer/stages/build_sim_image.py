@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -31,12 +32,13 @@ def main() -> None:
     site, ready = install_locked(content.modules)
     folder, known = content.write(cache_folder() / "environments")
     kind, reference = "local", str(folder)
-    if options.registry:
+    registry = options.registry or os.environ.get("KUBERACER_REGISTRY", "")
+    if registry:
         # Imported here: on one machine there may be no cluster's client.
         from kuberacer.stages.cluster_build import ClusterBuild
 
         kind = "image"
-        reference, known = ClusterBuild.of_environment(options.registry).run(content.digest, folder, site, options.run)
+        reference, known = ClusterBuild.of_environment(registry).run(content.digest, folder, site, options.run)
         ready = known  # a pod's own folders are always new
     elif (engine := find_engine()) is not None:
         kind = "image"
@@ -68,7 +70,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--requirements", default="", help="pip requirement lines of the reward's modules")
     parser.add_argument("--race", default="{}", help="race configuration, JSON")
     parser.add_argument("--run", default="", help="the run's name; the content does not depend on it")
-    parser.add_argument("--registry", default="", help="have the cluster build an image and push it to this registry")
+    parser.add_argument("--registry", default="", help="the cluster builds an image and pushes it to this registry")
     parser.add_argument("--environment", type=Path, required=True, help="output: what was built, JSON")
     parser.add_argument("--digest", type=Path, required=True, help="output: the digest")
     return parser.parse_args()

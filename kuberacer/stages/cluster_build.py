@@ -53,6 +53,7 @@ class ClusterBuild:
 
     def run(self, digest: str, content: Path, site: Path, run: str = "") -> tuple[str, bool]:
         """(the image's name with its digest, whether it was there already). Raises UserError."""
+        load_cluster()
         store = ObjectStore(StoreSettings.from_environment())
         key = f"contexts/{digest.removeprefix('sha256:')}.tar"
         with tempfile.TemporaryDirectory() as scratch:
@@ -63,7 +64,6 @@ class ClusterBuild:
             address = store.client.generate_presigned_url(
                 "get_object", Params={"Bucket": store.bucket, "Key": key}, ExpiresIn=ADDRESS_S
             )
-            load_cluster()
             watch = JobWatch(self.namespace, self.name(digest), self.seconds)
             watch.create(self.job(digest, address, run))
             result = watch.wait()

@@ -184,3 +184,22 @@ def test_image(place, monkeypatch):
 
 def test_help_has_an_example(place):
     assert "example:\n  python -m kuberacer.stages.build_sim_image" in run_stage(place, "--help").stdout
+
+
+@pytest.mark.parametrize("how", ["argument", "variable"])
+def test_registry_without_a_cluster_is_explained(place, monkeypatch, how):
+    """Nothing is built anywhere else in its stead."""
+    monkeypatch.setenv("KUBECONFIG", str(place / "none"))
+    monkeypatch.setenv("HOME", str(place))
+    for name, value in (("ENDPOINT", "http://127.0.0.1:1"), ("BUCKET", "kuberacer")):
+        monkeypatch.setenv(f"KUBERACER_S3_{name}", value)
+    if how == "variable":
+        monkeypatch.setenv("KUBERACER_REGISTRY", "not a registry")
+        more, expected = [], "error: 'not a registry' is not the name of a registry"
+    else:
+        more, expected = ["--registry", "registry.example/team"], "error: a registry is named, but there is no cluster"
+    ended = run_stage(place, *more)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(expected), ended.stderr
+    assert "remedy: " in ended.stderr
+    assert not (place / "out" / "environment").exists()
