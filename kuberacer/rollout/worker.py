@@ -22,7 +22,7 @@ from kuberacer.rollout.policy_loader import PolicyLoader
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
 
-LONGEST_LOOK_S = 0.5
+LONGEST_LOOK_S = 1.0
 STARTS = 20  # episodes after which the starting places come again
 
 
@@ -82,8 +82,8 @@ class RolloutWorker:
             self.loader.want(newest)
             loaded = self.loader.newest()
             if loaded is None or loaded[0].session != session or loaded[0].version < newest.version - newest.lag:
+                self.loader.newest(LONGEST_LOOK_S)
                 newest = self._look(newest, "waits for a policy")
-                self.loader.newest(0.1)
                 continue
             announced, policy = loaded
             fragment = player.play(policy, newest.time, Tag(session, self.broker.name, sequence, announced.version))
@@ -97,12 +97,15 @@ class RolloutWorker:
         return encode(fragment)
 
     def _wait_for_room(self, newest: Announcement, waiting: int) -> Announcement:
-        """Play goes on when the trainer has taken some of what waits for it."""
-        pause, version = 0.02, newest.version
+        """Play goes on when the trainer has taken some of what waits for it.
+
+        There is no hurry: a whole iteration's steps are waiting. A thousand workers that look often are a load.
+        """
+        pause, version = 0.1, newest.version
         while waiting >= newest.pending and not newest.stop and newest.version == version:
             self.pace.touch()
             time.sleep(pause)
-            pause = min(LONGEST_LOOK_S, 1.5 * pause)
+            pause = min(LONGEST_LOOK_S, 1.6 * pause)
             said, waiting = self.broker.look(self.steps, "waits for the trainer")
             newest = said or newest
         return newest
