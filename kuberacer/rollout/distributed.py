@@ -36,10 +36,11 @@ LAST_LAP_S = 60.0
 
 
 def fragment_time(quota: int, cars: int, workers: int) -> int:
-    """Steps of every fragment, so that an iteration has at least four of each worker where that is sensible: a worker
-    that is three times as slow as the others still sends what is young enough."""
+    """Steps of every fragment, so that an iteration has at least eight of each worker where that is sensible: what a
+    worker that is three times as slow as the others sends is still young enough then. (64 workers, of which a tenth
+    were slow and one was killed every 10 s: four in an iteration gave 0.91 of all workers' steps, eight 0.93.)"""
     least, most = FRAGMENT_TIMES
-    return max(least, min(most, 2 ** int(math.log2(max(1, quota / (4 * cars * workers))))))
+    return max(least, min(most, 2 ** int(math.log2(max(1, quota / (8 * cars * workers))))))
 
 
 @dataclass

@@ -75,11 +75,12 @@ def efficiency(
     seconds: float,
     name: str,
     *,
-    steps: int = 8,
+    steps: int = 0,
     iteration_s: float = ITERATION_S,
     disturbed: bool = False,
 ) -> dict[str, float]:
-    """steps: of a fragment. iteration_s: what the rollouts of an iteration take."""
+    """steps: of a fragment, 0: as the trainer chooses. iteration_s: what the rollouts of an iteration take."""
+    steps = steps or fragment_time(round(workers * RATE * iteration_s), 1, workers)
     quota = steps * max(1, round(workers * RATE * iteration_s / steps))
     run = f"bench-{secrets.token_hex(4)}"
     more = ["--slow", "--kill-s", "10", "--start-s", str(START_S)] if disturbed else []
