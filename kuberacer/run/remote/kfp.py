@@ -16,8 +16,9 @@ from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.remote.cluster import Cluster, Json, NotThere
 from kuberacer.run.remote.forward import reachable
-from kuberacer.run.remote.metadata import Execution, Known, Metadata, StoredArtifact
-from kuberacer.run.remote.model import RemoteStatus, RemoteTask, State
+from kuberacer.run.remote.kfp_steps import command_of, execution_of, patched_command, path_of, task_of
+from kuberacer.run.remote.metadata import Metadata, StoredArtifact
+from kuberacer.run.remote.model import RemoteStatus, State
 from kuberacer.run.remote.stores import credentials, get_tree
 from kuberacer.run.remote.workflows import (
     NODE_ID,
@@ -27,7 +28,6 @@ from kuberacer.run.remote.workflows import (
     newest,
     nodes_of,
     run_state,
-    state_of,
     steps,
 )
 from kuberacer.settings import StoreSettings
@@ -38,15 +38,6 @@ RUN_ID = "pipeline/runid"  # label of a run's workflow
 CONTAINER = "system.ContainerExecution"
 _FATAL = re.compile(r"F\d{4} \S+ +\d+ \S+\] ")  # what KFP's driver and launcher say last
 MINIO_SECRET = "mlpipeline-minio-artifact"
-STATES = {
-    Known.UNKNOWN: State.WAITING,
-    Known.NEW: State.WAITING,
-    Known.RUNNING: State.RUNNING,
-    Known.COMPLETE: State.SUCCEEDED,
-    Known.FAILED: State.FAILED,
-    Known.CACHED: State.CACHED,
-    Known.CANCELED: State.SKIPPED,
-}
 
 
 class KfpEngine:
@@ -82,10 +73,10 @@ class KfpEngine:
     def status(self, id: str) -> RemoteStatus:
         workflow = self._workflow(id)
         nodes = nodes_of(workflow) if workflow else {}
-        pods = {number: node for node in steps(nodes) if (number := _execution_of(_patched_command(node)))}
+        pods = {number: node for node in steps(nodes) if (number := execution_of(patched_command(node)))}
         executions = {each.id: each for each in self.metadata.executions(id)}
         tasks = tuple(
-            _task(each, executions, pods.get(str(each.id)), nodes)
+            task_of(each, executions, pods.get(str(each.id)), nodes)
             for each in executions.values()
             if each.kind == CONTAINER
         )
@@ -98,12 +89,12 @@ class KfpEngine:
         found = self._workflows.pods(workflow["metadata"]["name"]) if workflow else []
         # A retried step's newest pod comes last.
         found.sort(key=lambda pod: pod["metadata"]["creationTimestamp"])
-        return {number: pod for pod in found if (number := _execution_of(_command(pod)))}
+        return {number: pod for pod in found if (number := execution_of(command_of(pod)))}
 
     def outputs(self, id: str, path: str, names: Collection[str] | None, folder: Path) -> Outputs:
         executions = {each.id: each for each in self.metadata.executions(id)}
         execution = next(
-            (e for e in executions.values() if e.kind == CONTAINER and _path_of(e, executions) == path), None
+            (e for e in executions.values() if e.kind == CONTAINER and path_of(e, executions) == path), None
         )
         if execution is None:
             raise NotThere(f"the run {id} has no step {path}", "see its page")
@@ -119,8 +110,8 @@ class KfpEngine:
         workflow = self._workflow(id)
         executions = {each.id: each for each in self.metadata.executions(id)}
         for node in steps(nodes_of(workflow)) if workflow else ():
-            number = _execution_of(_patched_command(node))
-            if number and int(number) in executions and _path_of(executions[int(number)], executions) == path:
+            number = execution_of(patched_command(node))
+            if number and int(number) in executions and path_of(executions[int(number)], executions) == path:
                 return self._workflows.log(workflow or {}, node)
         return None
 
@@ -196,7 +187,7 @@ class KfpEngine:
         pods = {(pod["metadata"].get("annotations") or {}).get(NODE_ID): pod for pod in self._own_pods(workflow)}
         for node in steps(nodes):
             last = newest(node, nodes)
-            if last.get("phase") in ("Failed", "Error") and not _execution_of(_patched_command(node)):
+            if last.get("phase") in ("Failed", "Error") and not execution_of(patched_command(node)):
                 log = self._log_of(workflow, node, pods.get(last["id"]))
                 fatal = [line for line in log.splitlines() if _FATAL.match(line)]
                 if fatal:
@@ -243,62 +234,6 @@ class KfpEngine:
         keys = said.get("accessKeyKey") or "accesskey", said.get("secretKeyKey") or "secretkey"
         read = lambda: credentials(self.cluster, self.namespace, (name, keys[0]), (name, keys[1]))  # noqa: E731
         return self._workflows.opened(settings, read)
-
-
-def _task(execution: Execution, executions: Mapping[int, Execution], node: Json | None, nodes: Any) -> RemoteTask:
-    """What the metadata store says, unless the step's pod died before it could tell of it."""
-    state = STATES[execution.state]
-    last = newest(node, nodes) if node else {}
-    if node and not state.ended:
-        state = state_of(node, nodes)
-        state = State.RUNNING if state is State.SUCCEEDED else state  # it tells of its end in a moment
-    elif node and state is State.FAILED and not state_of(node, nodes).ended:
-        state = State.RUNNING  # it is tried again
-    return RemoteTask(
-        path=_path_of(execution, executions),
-        state=state,
-        pod=str(execution.id),
-        message=last.get("message", ""),
-        started=last.get("startedAt") or "",
-        finished=last.get("finishedAt") or "",
-    )
-
-
-def _path_of(execution: Execution, executions: Mapping[int, Execution]) -> str:
-    """Names of the tasks on the way to it, as the local runner writes them: `for-loop-1[0].say`."""
-    parent = executions.get(execution.parent)
-    if parent is None or not parent.task:  # the root has no task
-        return execution.task
-    above = _path_of(parent, executions)
-    if execution.iteration is not None:  # a turn of the loop, which is its parent
-        return f"{above}[{execution.iteration}]"
-    return f"{above}.{execution.task}"
-
-
-def _command(pod: Json) -> list[str]:
-    return [
-        word
-        for container in pod["spec"]["containers"]
-        if container["name"] == "main"
-        for word in [*(container.get("command") or []), *(container.get("args") or [])]
-    ]
-
-
-def _patched_command(node: Json) -> list[str]:
-    """The command that KFP's driver gave to a step's pod."""
-    for parameter in (node.get("inputs") or {}).get("parameters") or []:
-        if parameter["name"] == "pod-spec-patch":
-            with contextlib.suppress(ValueError, KeyError, IndexError, TypeError):
-                words: list[str] = json.loads(parameter["value"])["containers"][0]["command"]
-                return words
-    return []
-
-
-def _execution_of(command: list[str]) -> str:
-    """By which the metadata store knows the step that this command runs; "" for KFP's own pods."""
-    if "--execution_id" not in command:
-        return ""
-    return command[command.index("--execution_id") + 1]
 
 
 @contextlib.contextmanager

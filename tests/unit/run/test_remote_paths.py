@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kuberacer.run.remote import argo, kfp
+from kuberacer.run.remote import argo, kfp_steps
 from kuberacer.run.remote.metadata import Execution, Known
 from kuberacer.run.remote.model import State
 from kuberacer.run.remote.workflows import steps
@@ -59,14 +59,14 @@ EXECUTIONS = {
 
 
 def test_steps_of_a_run_of_kubeflow_pipelines() -> None:
-    assert kfp._path_of(EXECUTIONS[2], EXECUTIONS) == "train"
-    assert kfp._path_of(EXECUTIONS[6], EXECUTIONS) == "for-loop-1[0].condition-2.say"
+    assert kfp_steps.path_of(EXECUTIONS[2], EXECUTIONS) == "train"
+    assert kfp_steps.path_of(EXECUTIONS[6], EXECUTIONS) == "for-loop-1[0].condition-2.say"
 
 
 def test_the_metadata_store_is_believed_unless_the_pod_knows_better() -> None:
     def state(id: int, phase: str | None) -> State:
         nodes = node("n", "executor", "x", "Pod", phase=phase) if phase else {}
-        return kfp._task(EXECUTIONS[id], EXECUTIONS, nodes.get("n"), nodes).state
+        return kfp_steps.task_of(EXECUTIONS[id], EXECUTIONS, nodes.get("n"), nodes).state
 
     assert state(2, None) is State.RUNNING
     assert state(2, "Pending") is State.WAITING
