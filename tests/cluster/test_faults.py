@@ -11,7 +11,7 @@ from pathlib import Path
 
 import faults
 import pytest
-from deployment import kubectl
+from deployment import kubectl, overlay
 from race_runs import Command, need_image
 
 from kuberacer.run.remote.cluster import Cluster
@@ -102,6 +102,42 @@ def test_a_training_learns_the_same_steps_whatever_happens(
     seen = iterations(run)
     assert dict(seen) == {n: n * QUOTA for n in range(1, ITERATIONS + 1)}
     assert len(set(seen)) == ITERATIONS, "an iteration learned other steps the second time"
+
+
+@pytest.fixture
+def small_disk(deployed: str) -> Iterator[str]:
+    """The store's pod, on a disk of 1,200 MiB of memory."""
+    if "scratch-store" not in overlay():
+        pytest.skip("the store is on a volume of the cluster, whose size nobody keeps")
+    sized = {"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "1200Mi"}}
+    scratch = {"name": "data", "emptyDir": {"medium": "", "sizeLimit": "20Gi"}}
+    for volume in (sized, scratch):
+        patch = {"spec": {"template": {"spec": {"volumes": [volume]}}}}
+        kubectl("-n", deployed, "patch", "statefulset", "kuberacer-store", "-p", json.dumps(patch))
+        kubectl("-n", deployed, "rollout", "status", "statefulset/kuberacer-store", "--timeout=180s")
+        if volume is sized:
+            yield "kuberacer-store-0"
+
+
+FILL = """
+import os
+free = os.statvfs("/data").f_bavail * os.statvfs("/data").f_frsize
+with open("/data/filler", "wb") as file:
+    os.posix_fallocate(file.fileno(), 0, free - (30 << 20))
+"""
+
+
+def test_a_training_waits_for_a_full_disk_of_the_store(
+    start: Callable[..., Command], deployed: str, small_disk: str, tmp_path: Path
+) -> None:
+    run = start(*training(tmp_path, 6))
+    run.wait_for("train: iteration 1 ")
+    kubectl("-n", deployed, "exec", small_disk, "--", "python", "-c", FILL)
+    run.wait_for("trying again for up to")
+    kubectl("-n", deployed, "exec", small_disk, "--", "python", "-c", "import os; os.unlink('/data/filler')")
+    run.wait_for("the store is back")
+    assert run.end() == 0, (run.lines, run.errors)
+    assert dict(iterations(run)) == {n: n * QUOTA for n in range(1, 7)}
 
 
 def test_a_deleted_run_leaves_nothing(start: Callable[..., Command], deployed: str, tmp_path: Path) -> None:
