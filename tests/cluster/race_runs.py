@@ -17,8 +17,7 @@ import pytest
 
 from kuberacer import __version__
 from kuberacer.run.remote.cluster import Cluster
-from kuberacer.settings import StoreSettings
-from kuberacer.store.client import ObjectStore
+from kuberacer.run.remote.stores import runs_store
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
 TINY = ("--minutes", "0.2", "--steps", "512", "--cars", "8", "--trials", "1", "--track", "pebble")
@@ -115,8 +114,8 @@ def secrets(cluster: Cluster, namespace: str, endpoint: str, key: str, password:
     for name in ours:
         cluster.call("POST", path, {"metadata": {"name": name}, "stringData": values[name]})
     if "kuberacer-store" in ours:
-        settings = StoreSettings.model_validate({n.lower(): v for n, v in values["kuberacer-store"].items()})
-        ObjectStore(settings).create_bucket()
+        with runs_store(cluster, namespace) as store:
+            store.create_bucket()
     try:
         yield
     finally:
