@@ -7,7 +7,7 @@ images: ## build the container images: [ENGINE=docker|podman|buildah] [IMAGES=pr
 
 .PHONY: deploy
 deploy: ## put KubeRacer into the cluster: [OVERLAY=argo|kfp|gpu|s3|kind] [INSTALL=1, the engine too] [IMAGES=prefix]
-	@OVERLAY='$(OVERLAY)' INSTALL='$(INSTALL)' IMAGES='$(IMAGES)' manifests/deploy
+	@OVERLAY='$(OVERLAY)' INSTALL='$(filter 1,$(INSTALL))' IMAGES='$(IMAGES)' manifests/deploy
 
 .PHONY: undeploy
 undeploy: ## take it out again, with the object store's data
