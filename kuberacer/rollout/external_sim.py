@@ -13,7 +13,7 @@ import numpy as np
 from kuberacer.coach.metadata import ContinuousActions, ModelMetadata
 from kuberacer.errors import UserError
 from kuberacer.sim.camera import HEIGHT, WIDTH
-from kuberacer.sim.episode import STATUS_NAMES, EpisodeStatus
+from kuberacer.sim.episode import STATUS_NAMES, EpisodeStatus, SimConfig
 from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
 from kuberacer.sim.track import Track
 
@@ -34,6 +34,8 @@ class ExternalSim:
 
     cars = 1
     seed = 0
+    config = SimConfig()
+    clean = False  # its pictures are as it sends them: there is no noise of ours to draw anew
 
     def __init__(self, environment: GymEnvironment, track: Track, metadata: ModelMetadata):
         """track: the route that the simulator drives on, for what the reward is told of it."""

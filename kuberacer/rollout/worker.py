@@ -15,6 +15,8 @@ from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
+from kuberacer.rollout.deepracer_sim import connect
+from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.rollout.fragment import Fragment, Tag, encode
 from kuberacer.rollout.handout import NodeCache, Setup
 from kuberacer.rollout.player import Player
@@ -52,9 +54,17 @@ class Pace:
 
 class RolloutWorker:
     def __init__(
-        self, broker: WorkerBroker, cache: NodeCache, index: int, pace: Pace, say: Callable[[str], None] = print
+        self,
+        broker: WorkerBroker,
+        cache: NodeCache,
+        index: int,
+        pace: Pace,
+        say: Callable[[str], None] = print,
+        simulator: str = "",
     ):
+        """simulator: host:port of a DeepRacer simulator that is running, '' for the one of kuberacer.sim."""
         self.broker, self.cache, self.index, self.pace, self.say = broker, cache, index, pace, say
+        self.simulator = simulator
         self.loader = PolicyLoader(cache, say)
         self.steps = 0
 
@@ -138,13 +148,25 @@ class RolloutWorker:
         )
 
     def _player(self, setup: Setup, reward: RewardProcess) -> Player:
+        sim = self._external(setup) if self.simulator else self._own(setup)
+        rng = np.random.default_rng([setup.seed, self.index, zlib.crc32(self.broker.name.encode())])
+        return Player(sim, reward, setup.model(), setup.stack, rng, self.pace)
+
+    def _own(self, setup: Setup) -> RaceSim:
         config = SimConfig(randomization=setup.randomization)
         seed = setup.seed + self.index
         sim = RaceSim(setup.track(), setup.cars, seed=seed, config=config, clean=setup.randomization)
         for _ in range(self.index % STARTS):
             sim.reset()  # other starting places than its neighbours'
-        rng = np.random.default_rng([setup.seed, self.index, zlib.crc32(self.broker.name.encode())])
-        return Player(sim, reward, setup.model(), setup.stack, rng, self.pace)
+        return sim
+
+    def _external(self, setup: Setup) -> ExternalSim:
+        if setup.cars != 1:
+            raise UserError(
+                f"an external simulator drives one car, this training wants {setup.cars} of each worker",
+                "train with CARS_PER_WORKER=1",
+            )
+        return connect(self.simulator, setup.track(), setup.model())
 
 
 def read_setup(cache: NodeCache, newest: Announcement) -> Setup:

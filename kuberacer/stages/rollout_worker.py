@@ -29,10 +29,10 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
     options = arguments()
-    work(options.run, options.index, Pace(options.pace, options.health))
+    work(options.run, options.index, Pace(options.pace, options.health), options.simulator)
 
 
-def work(run: str, index: int, pace: Pace) -> None:
+def work(run: str, index: int, pace: Pace, simulator: str = "") -> None:
     """Be the worker or the evaluator of this index, until the training ends."""
     role = "evaluator" if index == EVALUATOR else f"worker-{index}"
     name = os.environ.get("KUBERACER_POD_NAME") or f"{socket.gethostname()[:40]}-{role}"
@@ -45,7 +45,7 @@ def work(run: str, index: int, pace: Pace) -> None:
         if index == EVALUATOR:
             Evaluator(broker, cache, pace, say).run()
         else:
-            RolloutWorker(broker, cache, index, pace, say).run()
+            RolloutWorker(broker, cache, index, pace, say, simulator).run()
         say("the training has ended")
 
 
@@ -81,6 +81,7 @@ def arguments() -> argparse.Namespace:
     index = os.environ.get("JOB_COMPLETION_INDEX", "1")
     parser.add_argument("--index", type=int, default=index, help="0: the evaluator (default: JOB_COMPLETION_INDEX)")
     parser.add_argument("--pace", type=float, default=0.0, help="steps a second of every car, 0: as fast as it goes")
+    parser.add_argument("--simulator", default="", help="host:port of a DeepRacer simulator (default: our own)")
     health = os.environ.get("KUBERACER_HEALTH_FILE")
     parser.add_argument("--health", type=Path, default=health and Path(health), help="file touched while it lives")
     return parser.parse_args()

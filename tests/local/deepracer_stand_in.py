@@ -1,6 +1,6 @@
-"""Stands in for the DeepRacer simulator: its protocol over ZeroMQ, our own car on the kidney behind it.
+"""Stands in for the DeepRacer simulator: its protocol over ZeroMQ, our own car behind it.
 
-python deepracer_stand_in.py [--evil]   prints its port, then answers until it is killed
+python deepracer_stand_in.py TRACK [--evil]   prints its port, then answers until it is killed
 Protocol (package deepracer 0.1.4): the client says {"ready": 1} and is told the first state; from then on every
 {"action": …} is answered by a state. An action after the end of an episode is not driven: it begins the next one.
 """
@@ -42,7 +42,7 @@ def main() -> None:
     port = socket.bind_to_random_port("tcp://127.0.0.1")
     print(port, flush=True)
     metadata = ModelMetadata.default("clipped_ppo")
-    sim = RaceSim(load_track("kidney"), 1)
+    sim = RaceSim(load_track(sys.argv[1]), 1)
     sim.reset()
     while True:
         message = msgpack.unpackb(socket.recv())
