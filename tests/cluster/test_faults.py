@@ -106,13 +106,14 @@ def test_a_training_learns_the_same_steps_whatever_happens(
 
 @pytest.fixture
 def small_disk(deployed: str) -> Iterator[str]:
-    """The store's pod, on a disk of 1,200 MiB of memory."""
+    """The store's pod, on a disk of 2 GiB of memory."""
     if "scratch-store" not in overlay():
         pytest.skip("the store is on a volume of the cluster, whose size nobody keeps")
-    sized = {"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "1200Mi"}}
+    sized = {"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}
     scratch = {"name": "data", "emptyDir": {"medium": "", "sizeLimit": "20Gi"}}
     for volume in (sized, scratch):
-        patch = {"spec": {"template": {"spec": {"volumes": [volume]}}}}
+        limits = {"name": "store", "resources": {"limits": {"memory": "4Gi" if volume is sized else "2Gi"}}}
+        patch = {"spec": {"template": {"spec": {"volumes": [volume], "containers": [limits]}}}}
         kubectl("-n", deployed, "patch", "statefulset", "kuberacer-store", "-p", json.dumps(patch))
         kubectl("-n", deployed, "rollout", "status", "statefulset/kuberacer-store", "--timeout=180s")
         if volume is sized:
