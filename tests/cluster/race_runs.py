@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kuberacer import __version__
-from kuberacer.run.remote.cluster import Cluster
+from kuberacer.run.remote.cluster import Cluster, NotThere
 from kuberacer.run.remote.stores import runs_store
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
@@ -111,13 +111,14 @@ def secrets(cluster: Cluster, namespace: str, endpoint: str, key: str, password:
     }
     path = f"/api/v1/namespaces/{namespace}/secrets"
     ours = [name for name in values if cluster.find(f"{path}/{name}") is None]
-    for name in ours:
-        cluster.call("POST", path, {"metadata": {"name": name}, "stringData": values[name]})
-    if "kuberacer-store" in ours:
-        with runs_store(cluster, namespace) as store:
-            store.create_bucket()
     try:
+        for name in ours:
+            cluster.call("POST", path, {"metadata": {"name": name}, "stringData": values[name]})
+        if "kuberacer-store" in ours:
+            with runs_store(cluster, namespace) as store:
+                store.create_bucket()
         yield
     finally:
         for name in ours:
-            cluster.call("DELETE", f"{path}/{name}")
+            with contextlib.suppress(NotThere):
+                cluster.call("DELETE", f"{path}/{name}")
