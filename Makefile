@@ -69,7 +69,7 @@ $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
 
 # What a variable of make gives to the command: TRACK=kidney becomes --track kidney.
 RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET MINUTES STEPS CARS SEED TRIALS REQUIREMENTS RESUME \
-  BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE
+  BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE REGISTRY
 lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 

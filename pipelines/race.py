@@ -8,6 +8,7 @@ from components import pools
 from components.build_sim_image.component import build_sim_image
 from components.evaluate.component import evaluate
 from components.freeze_graph.component import freeze_graph
+from components.images import BUILDER, ROLLOUT
 from components.publish.component import publish
 from components.train.component import train
 from components.validate_reward.component import validate_reward
@@ -28,6 +29,13 @@ REDIS_SECRET, REDIS_KEY = "kuberacer-redis", "KUBERACER_REDIS_PASSWORD"  # the t
 def with_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """The stage gets the object store's settings from a secret, which is named here and never read."""
     return kubernetes.use_secret_as_env(task, STORE_SECRET, {key: key for key in STORE_KEYS})
+
+
+def built_image(**arguments) -> dsl.PipelineTask:
+    """Stage 2, told of the images that a build on a cluster is made from and made by."""
+    built = pools.small(with_store(build_sim_image(**arguments)))
+    built.set_env_variable("KUBERACER_IMAGE_ROLLOUT", ROLLOUT).set_env_variable("KUBERACER_IMAGE_BUILDER", BUILDER)
+    return built
 
 
 @dsl.pipeline(
@@ -54,6 +62,7 @@ def race(
     resets: int = 10,
     requirements: str = "",
     allowed_imports: str = "",
+    registry: str = "",
     run: str = "",
 ):
     """From a reward function to a DeepRacer model that drives.
@@ -78,6 +87,7 @@ def race(
         resets: How often the car may be put back in one lap of the evaluation.
         requirements: pip requirement lines of modules that the reward function imports.
         allowed_imports: More modules that the reward function may import, separated by commas.
+        registry: Registry into which the cluster builds an image with these modules. Empty: no image is built there.
         run: Name of the run in the object store; the name of an earlier run continues its training. Empty: a new one.
     """
     job = dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER
@@ -87,10 +97,9 @@ def race(
     pools.small(validated)
     reward_file = validated.outputs["reward_file"]
     track_file, track_name = validated.outputs["track_file"], validated.outputs["track_name"]
-    built = with_store(
-        build_sim_image(reward_file=reward_file, track_file=track_file, requirements=requirements, run=run, job=job)
+    built = built_image(
+        reward_file=reward_file, track_file=track_file, requirements=requirements, registry=registry, run=run, job=job
     )
-    pools.small(built)
     # No retries here: rl_coach's faults are the user's to mend, and a lost node is retried by the engine itself.
     trained = with_store(
         train(

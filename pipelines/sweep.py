@@ -3,12 +3,11 @@
 from kfp import dsl, kubernetes
 
 from components import pools
-from components.build_sim_image.component import build_sim_image
 from components.compare_sweep.component import compare_sweep
 from components.plan_sweep.component import plan_sweep
 from components.train.component import train
 from components.validate_reward.component import validate_reward
-from pipelines.race import DEFAULT_REWARD, REDIS_KEY, REDIS_SECRET, with_store
+from pipelines.race import DEFAULT_REWARD, REDIS_KEY, REDIS_SECRET, built_image, with_store
 
 AT_ONCE = 10  # trials; the cluster's quota may allow fewer
 
@@ -73,6 +72,7 @@ def sweep(
     queue: str = "",
     requirements: str = "",
     allowed_imports: str = "",
+    registry: str = "",
     run: str = "",
 ):
     """Which hyperparameters learn best, over several seeds.
@@ -92,6 +92,7 @@ def sweep(
         queue: Kueue's LocalQueue that admits the workers. Empty: none.
         requirements: pip requirement lines of modules that the reward function imports.
         allowed_imports: More modules that the reward function may import, separated by commas.
+        registry: Registry into which the cluster builds an image with these modules. Empty: no image is built there.
         run: Name of the sweep in the object store; the name of an earlier one continues its trials. Empty: a new one.
     """
     job = dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER
@@ -101,10 +102,9 @@ def sweep(
     )
     pools.small(validated)
     reward_file, track_file = validated.outputs["reward_file"], validated.outputs["track_file"]
-    built = with_store(
-        build_sim_image(reward_file=reward_file, track_file=track_file, requirements=requirements, run=run, job=job)
+    built = built_image(
+        reward_file=reward_file, track_file=track_file, requirements=requirements, registry=registry, run=run, job=job
     )
-    pools.small(built)
     trained = train_trials(
         trials=planned.outputs["trials"],
         reward_file=reward_file,

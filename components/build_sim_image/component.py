@@ -13,6 +13,7 @@ def build_sim_image(
     digest: dsl.OutputPath(str),  # type: ignore[valid-type]
     requirements: str = "",
     race: str = "{}",
+    registry: str = "",
     run: str = "",
     job: str = "",
 ):
@@ -25,6 +26,7 @@ def build_sim_image(
         digest: Digest of the content.
         requirements: pip requirement lines of what the reward function imports.
         race: Race configuration as JSON.
+        registry: Where the cluster pushes the image that it builds. Empty: no image is built there.
         run: Name of the run. Default: `job`.
         job: What the pipeline's engine calls this run.
     """
@@ -40,6 +42,8 @@ def build_sim_image(
             requirements,
             "--race",
             race,
+            "--registry",
+            registry,
             "--run",
             run,
             "--job",

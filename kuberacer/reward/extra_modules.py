@@ -119,8 +119,13 @@ def install(text: str) -> Path:
     return install_locked(resolve(text))[0]
 
 
+IN_IMAGE = Path("/opt/kuberacer/sim/site")  # of an image that build_sim_image has built
+
+
 def site_of(environment: dict) -> Path | None:
     """The folder of the modules of what build_sim_image wrote; made again when it is not on this machine."""
+    if IN_IMAGE.is_dir():
+        return IN_IMAGE
     modules = [Module(**module) for module in environment.get("modules", [])]
     if not modules:
         return None

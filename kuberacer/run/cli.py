@@ -81,6 +81,9 @@ def run(
     queue: Annotated[str | None, typer.Option(help="Kueue's LocalQueue that admits the workers.")] = None,
     requirements: Requirements = None,
     allowed_imports: AllowedImports = None,
+    registry: Annotated[
+        str | None, typer.Option(help="On a cluster: build an image with the reward's modules into this registry.")
+    ] = None,
     backend: Annotated[
         Backend | None, typer.Option(help="Where the stages run. Default: this machine (where RUN ran, with --resume).")
     ] = None,
@@ -118,6 +121,7 @@ def run(
         "rollout_workers": rollout_workers,
         "cars_per_worker": cars_per_worker,
         "queue": queue,
+        "registry": registry,
     }
     resume = _run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)

@@ -210,6 +210,10 @@ def on_cluster(options: argparse.Namespace) -> bool:
 
 
 def rollout_image(options: argparse.Namespace) -> str:
+    """That which build_sim_image has put into a registry, when it did: it has the modules of the reward."""
+    environment = json.loads(options.environment.read_text(encoding="utf-8"))
+    if environment.get("kind") == "image" and in_cluster():
+        return str(environment["reference"])
     return options.rollout_image or os.environ.get("KUBERACER_IMAGE_ROLLOUT", "")
 
 
@@ -282,7 +286,7 @@ def arguments() -> argparse.Namespace:
         "train",
         __doc__ or "",
         "python -m kuberacer.stages.train --reward-file rewards/follow_center_line.py --track-file track.npy "
-        "--track-name oval --environment environment.json --minutes 2 --run my-run --checkpoint checkpoint …",
+        "--track-name kidney --environment environment.json --minutes 2 --run my-run --checkpoint checkpoint …",
     )
     parser.add_argument("--reward-file", type=Path, required=True, help="Python source")
     parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
