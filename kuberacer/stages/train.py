@@ -40,8 +40,8 @@ from kuberacer.settings import StoreSettings
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
-from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.executor_output import write_metrics
+from kuberacer.stages.train_arguments import arguments
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.log_copy import LogCopy, log_key
 
@@ -279,45 +279,6 @@ def collect(
         if progress.first_lap_s is not None:
             figures["first_lap_s"] = round(progress.first_lap_s, 3)
         write_metrics(options.executor_output, "metrics", figures)
-
-
-def arguments() -> argparse.Namespace:
-    parser = stage_parser(
-        "train",
-        __doc__ or "",
-        "python -m kuberacer.stages.train --reward-file rewards/follow_center_line.py --track-file track.npy "
-        "--track-name kidney --environment environment.json --minutes 2 --run my-run --checkpoint checkpoint …",
-    )
-    parser.add_argument("--reward-file", type=Path, required=True, help="Python source")
-    parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
-    parser.add_argument("--track-name", required=True)
-    parser.add_argument("--environment", type=Path, required=True, help="what build_sim_image wrote, JSON")
-    parser.add_argument("--algorithm", default="clipped_ppo", help="clipped_ppo, sac or dqn (%(default)s)")
-    parser.add_argument("--hyperparameters", default="", help="JSON text (default: KubeRacer's)")
-    parser.add_argument("--metadata", default="", help="model metadata, JSON text (default: KubeRacer's)")
-    parser.add_argument("--preset", default="", help="Python source of an rl_coach preset")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of training, 0: no limit (%(default)s)")
-    parser.add_argument("--steps", type=int, default=0, help="environment steps at most, 0: no limit")
-    parser.add_argument("--cars", type=int, default=32, help="that drive at once (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rollout-workers", type=int, default=0, help="0: the cars drive in this process")
-    parser.add_argument("--cars-per-worker", type=int, default=16, help="that each worker drives (%(default)s)")
-    parser.add_argument("--rollout-image", default="", help="of the workers' pods, on a cluster")
-    parser.add_argument("--queue", default="", help="Kueue's LocalQueue for the workers, on a cluster")
-    parser.add_argument("--run", required=True, help="name of the run: its folder in the store")
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="OUTPUT", help="folder: the best checkpoint")
-    parser.add_argument("--training-metrics", type=Path, required=True, metavar="OUTPUT", help="TrainingMetrics.json")
-    parser.add_argument("--history", type=Path, required=True, metavar="OUTPUT", help="JSON lines")
-    parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder of CSV files")
-    parser.add_argument("--summary", type=Path, required=True, metavar="OUTPUT", help="JSON")
-    parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
-    options = parser.parse_args()
-    if options.rollout_workers < 0 or options.cars_per_worker < 1:
-        raise UserError(
-            f"{options.rollout_workers} rollout workers with {options.cars_per_worker} cars each",
-            "give ROLLOUT_WORKERS of 0 or more and CARS_PER_WORKER of 1 or more",
-        )
-    return options
 
 
 if __name__ == "__main__":
