@@ -7,8 +7,6 @@ from kuberacer.errors import UserError
 from kuberacer.stages.arguments import stage_parser
 
 DESCRIPTION = "Play, learn and keep a checkpoint, iteration by iteration; goes on from the run's last checkpoint."
-    "Train: play, learn and keep a checkpoint, iteration by iteration; goes on from the run's last checkpoint."
-)
 
 
 def arguments() -> argparse.Namespace:
