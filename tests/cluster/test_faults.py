@@ -34,11 +34,14 @@ def start(deployed: str, kubeconfig: str, tmp_path_factory: pytest.TempPathFacto
         command.process.kill()
 
 
-def training(folder: Path, iterations: int) -> tuple[str, ...]:
-    """Arguments of a run of so many short iterations with two rollout workers."""
+def training(folder: Path, iterations: int, track: str = "pebble") -> tuple[str, ...]:
+    """Arguments of a run of so many short iterations with two rollout workers.
+
+    Tests that empty the store need tracks of their own: Argo remembers what lay in it.
+    """
     small = {"rollout_steps": QUOTA, "batch_size": 128, "num_epochs": 1}
     (folder / "small.json").write_text(json.dumps(small))
-    settings = ("--track", "pebble", "--trials", "1", "--minutes", "0", "--steps", str(QUOTA * iterations))
+    settings = ("--track", track, "--trials", "1", "--minutes", "0", "--steps", str(QUOTA * iterations))
     workers = ("--rollout-workers", "2", "--cars-per-worker", "8")
     return ("run", "--backend", "argo", *settings, *workers, "--hyperparameters", str(folder / "small.json"))
 
@@ -131,7 +134,7 @@ with open("/data/filler", "wb") as file:
 def test_a_training_waits_for_a_full_disk_of_the_store(
     start: Callable[..., Command], deployed: str, small_disk: str, tmp_path: Path
 ) -> None:
-    run = start(*training(tmp_path, 6))
+    run = start(*training(tmp_path, 6, "kidney"))
     run.wait_for("train: iteration 1 ")
     kubectl("-n", deployed, "exec", small_disk, "--", "python", "-c", FILL)
     run.wait_for("trying again for up to")
@@ -142,7 +145,7 @@ def test_a_training_waits_for_a_full_disk_of_the_store(
 
 
 def test_a_deleted_run_leaves_nothing(start: Callable[..., Command], deployed: str, tmp_path: Path) -> None:
-    run = start(*training(tmp_path, 1000), "--detach")
+    run = start(*training(tmp_path, 1000, "hairpin"), "--detach")
     assert run.end() == 0, run.errors
     name = run.record["run"]
     selector = f"kuberacer.io/run={name}"
