@@ -89,7 +89,7 @@ def until(holds: Callable[[], object], seconds: float = 180.0) -> None:
 def test_trainer_and_workers_go_to_their_pools(start: Callable[..., Command], pools: str, node: str) -> None:
     training = ("--minutes", "0", "--steps", "512", "--rollout-workers", "1", "--cars-per-worker", "4")
     run = start(
-        "run", "--backend", "argo", "--track", "pebble", "--trials", "1", *training,
+        "run", "--backend", "argo", "--track", "chicane", "--trials", "1", *training,
         KUBERACER_TRAINER_GPUS="1", KUBERACER_TRAINER_NODE_SELECTOR="pool=gpu",
         KUBERACER_TRAINER_TOLERATIONS=f"{GPU}:NoSchedule", KUBERACER_IMAGE_RACE_GPU=f"kuberacer/race:{__version__}",
     )  # fmt: skip

@@ -5,7 +5,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kuberacer.errors import UserError
 
@@ -29,7 +29,15 @@ def unpack(archive: Path, place: Path, limit_bytes: int = LIMIT_BYTES, limit_mem
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         top[0].replace(place)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        gzip.BadGzipFile,
+        ValueError,
+        FileExistsError,
+        NotADirectoryError,
+    ) as error:
         raise UserError(f"{archive.name} is not an archive to be trusted: {error}", "see what wrote it") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -47,4 +55,21 @@ def _extract(archive: Path, folder: Path, limit_bytes: int, limit_members: int) 
                     f"{archive.name} unpacks to more than {limit_bytes >> 20} MiB or {limit_members} files",
                     "see what the step wrote",
                 )
-            tar.extract(member, folder, filter="data")
+            _take(tar, member, folder)
+
+
+def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Files and folders below `folder`, nothing else. tarfile's own filters are not in every Python 3.11."""
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts:
+        raise ValueError(f"{member.name} leads out of the folder")
+    place = folder / name
+    if member.isdir():
+        place.mkdir(parents=True, exist_ok=True)
+        return
+    source = tar.extractfile(member) if member.isreg() else None
+    if source is None:
+        raise ValueError(f"{member.name} is neither a file nor a folder")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with source, place.open("xb") as file:
+        shutil.copyfileobj(source, file)
