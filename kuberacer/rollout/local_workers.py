@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from kuberacer.die_with_parent import die_with_parent
+from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.rollout.workers import EVALUATOR, RedisAddress, worker_arguments
 from kuberacer.store.server import last_words
 
@@ -105,13 +105,12 @@ class LocalWorkers:
     def _start(self, index: int, place: _Place) -> None:
         with self._log(index).open("wb") as output:
             place.process = subprocess.Popen(
-                [sys.executable, *worker_arguments(self.run, index, self.pace)],
+                dying_with_parent([sys.executable, *worker_arguments(self.run, index, self.pace)]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
         place.started = time.monotonic()
 

@@ -19,7 +19,7 @@ from typing import Self
 
 import redis
 
-from kuberacer.die_with_parent import die_with_parent
+from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.errors import UserError
 from kuberacer.rollout.workers import RedisAddress
 from kuberacer.store.server import last_words
@@ -98,14 +98,14 @@ class RedisServer:
         log = Path(self._folder) / "redis.log"
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [str(self.binary), "-"],  # settings come by standard input: no password in the list of processes
+                # Settings come by standard input: no password in the list of processes.
+                dying_with_parent([str(self.binary), "-"]),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd=self._folder,
                 env={"PATH": os.defpath},
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):

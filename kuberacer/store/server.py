@@ -18,7 +18,7 @@ from typing import IO, Self
 
 from pydantic import SecretStr
 
-from kuberacer.die_with_parent import die_with_parent
+from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.errors import UserError
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
@@ -134,7 +134,7 @@ class SeaweedServer:
         log = self.folder / "server.log"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [str(binary), "-logtostderr=true", "mini", *self._options()],
+                dying_with_parent([str(binary), "-logtostderr=true", "mini", *self._options()]),
                 cwd=self.folder,
                 env=self._server_environment(),
                 stdin=subprocess.DEVNULL,
@@ -142,7 +142,6 @@ class SeaweedServer:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal is for the run, which stops its store last
                 pass_fds=(self._lock.fileno(),),  # the folder stays locked until the server, too, is gone
-                preexec_fn=die_with_parent,
             )
         settings = StoreSettings(
             kuberacer_s3_endpoint=f"http://127.0.0.1:{self._ports['s3.port']}",

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kuberacer.die_with_parent import die_with_parent
+from kuberacer.die_with_parent import dying_with_parent
 
 GRACE_S = 4.0  # from SIGTERM to SIGKILL
 
@@ -31,6 +33,8 @@ async def run_process(
 
     When this coroutine is cancelled, the process and all that it started are ended before it returns.
     """
+    if shutil.which(arguments[0], path=environment.get("PATH")) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments[0])
     # A pipe of our own: with asyncio's, wait() waits for the end of all who hold it, not of the process.
     read_end, write_end = os.pipe()
     reader = asyncio.StreamReader()
@@ -40,14 +44,13 @@ async def run_process(
     )
     try:
         process = await asyncio.create_subprocess_exec(
-            *arguments,
+            *dying_with_parent(arguments),
             cwd=folder,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
     except BaseException:
         transport.close()
