@@ -1,17 +1,15 @@
 """The command `kuberacer`."""
 
 import errno
-import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from kuberacer.errors import UserError
-from kuberacer.run.files import must_exist, read_user_file
+from kuberacer.run import given
 from kuberacer.run.interrupts import Interrupted, Stopped, raised_on_signals
 
 if TYPE_CHECKING:
@@ -105,11 +103,11 @@ def run(
     """
     from kuberacer.run.race import run_pipeline
 
-    given = _given(track, reward, requirements, allowed_imports) | {
+    parameters = given.common(track, reward, requirements, allowed_imports) | {
         "algorithm": algorithm,
-        "hyperparameters": _text(hyperparameters, "hyperparameters"),
-        "metadata": _text(metadata, "metadata"),
-        "preset": _text(preset, "preset"),
+        "hyperparameters": given.text_of(hyperparameters, "hyperparameters"),
+        "metadata": given.text_of(metadata, "metadata"),
+        "preset": given.text_of(preset, "preset"),
         "minutes": minutes,
         "steps": steps,
         "seed": seed,
@@ -125,7 +123,7 @@ def run(
     }
     resume = _run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)
-    run_pipeline("race", out, {name: value for name, value in given.items() if value is not None}, resume, where)
+    run_pipeline("race", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
 
 
 @app.command(epilog="Example: kuberacer sweep --seeds 0,1,2 --settings settings.json --minutes 2")
@@ -161,11 +159,11 @@ def sweep(
     """Train every setting with every seed, and compare them: table, curves, confidence intervals."""
     from kuberacer.run.race import run_pipeline
 
-    given = _given(track, reward, requirements, allowed_imports) | {
-        "seeds": None if seeds is None else _numbers(seeds),
-        "settings": None if settings is None else _json_file(settings),
+    parameters = given.common(track, reward, requirements, allowed_imports) | {
+        "seeds": None if seeds is None else given.numbers(seeds),
+        "settings": None if settings is None else given.json_of(settings),
         "algorithm": algorithm,
-        "metadata": _text(metadata, "metadata"),
+        "metadata": given.text_of(metadata, "metadata"),
         "minutes": minutes,
         "steps": steps,
         "cars": cars,
@@ -173,7 +171,7 @@ def sweep(
     }
     resume = _run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, False, pending_minutes)
-    run_pipeline("sweep", out, {name: value for name, value in given.items() if value is not None}, resume, where)
+    run_pipeline("sweep", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
 
 
 @app.command(epilog="Example: kuberacer validate --reward my_reward.py --track kidney")
@@ -187,8 +185,8 @@ def validate(
     """Check a reward function over a track and draw it; the exit status says whether it is valid."""
     from kuberacer.run.race import validate as check
 
-    given = _given(track, reward, requirements, allowed_imports)
-    print("\n".join(check(out, {name: value for name, value in given.items() if value is not None})))
+    parameters = given.common(track, reward, requirements, allowed_imports)
+    print("\n".join(check(out, {name: value for name, value in parameters.items() if value is not None})))
 
 
 @app.command(epilog="Example: kuberacer tracks")
@@ -222,7 +220,7 @@ def compile_(
 ) -> None:
     """Compile a pipeline for upload in the Kubeflow UI (pipeline spec) and the Argo UI (WorkflowTemplate)."""
     from kuberacer.run.argo import compile_argo
-    from kuberacer.run.compile import compile_file, write_text
+    from kuberacer.run.compile import compile_file
     from kuberacer.run.spec import read_pipeline
 
     source = pipeline or Path(__file__).parents[2] / "pipelines" / "race.py"
@@ -251,45 +249,6 @@ def _where(backend: Backend | None, resumed: Path | None, detach: bool, pending_
     from kuberacer.run.remote.race import OnCluster  # not at the top: the cluster's client is slow to import
 
     return OnCluster(name, detach, pending_minutes)
-
-
-def _given(
-    track: str | None, reward: str | None, requirements: Path | None, allowed_imports: str | None
-) -> dict[str, Any]:
-    """The parameters that `run` and `validate` share. Files are read here: stages and clusters get their texts."""
-    if reward is not None and not reward.startswith("s3://"):
-        os.environ["KUBERACER_REWARD_NAME"] = reward  # its text travels on; the errors in it are this file's
-        reward = read_user_file(Path(reward), "reward")
-    if track is not None and track.endswith(".npy") and not track.startswith("s3://"):
-        must_exist(Path(track), "track")
-    if track is not None and Path(track).exists():
-        track = str(Path(track).resolve())
-    return {
-        "track": track,
-        "reward": reward,
-        "requirements": _text(requirements, "requirements"),
-        "allowed_imports": allowed_imports,
-    }
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"--seeds is {text!r}", "give whole numbers, separated by commas: 0,1,2") from None
-
-
-def _json_file(path: Path) -> Any:
-    try:
-        return json.loads(read_user_file(path, "settings"))
-    except ValueError as error:
-        raise UserError(
-            f"{path} is not JSON: {error}", 'write for example {"default": {}, "slow": {"lr": 0.0001}}'
-        ) from (None)
-
-
-def _text(path: Path | None, what: str) -> str | None:
-    return None if path is None else read_user_file(path, what)
 
 
 def main() -> None:
