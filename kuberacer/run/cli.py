@@ -220,7 +220,7 @@ def compile_(
 ) -> None:
     """Compile a pipeline for upload in the Kubeflow UI (pipeline spec) and the Argo UI (WorkflowTemplate)."""
     from kuberacer.run.argo import compile_argo
-    from kuberacer.run.compile import compile_file
+    from kuberacer.run.compile import compile_file, write_text
     from kuberacer.run.spec import read_pipeline
 
     source = pipeline or Path(__file__).parents[2] / "pipelines" / "race.py"
