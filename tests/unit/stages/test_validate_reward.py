@@ -54,7 +54,7 @@ FAULTS = {
     ),
     "endless loop at the top": ("while True:\n    pass" + TAIL, (1, 2), "did not"),
     "endless in C": (HEAD + "    return float(len(str(7 ** (10 ** 8))))\n", 5, "did not finish"),
-    "memory bomb": (HEAD + "    hoard = []\n    while True:\n        hoard.append(bytearray(1 << 24))\n", 7, "Memory"),
+    "memory bomb": (HEAD + "    hoard = []\n    while True:\n        hoard.append(bytes(1 << 24))\n", 7, "Memory"),
     "one big block": (HEAD + "    return len(bytearray(1 << 40))\n", 5, "MemoryError"),
     "memory bomb at the top": ("BLOCK = 'x' * (1 << 36)" + TAIL, 1, "Memory"),
     "exit": (HEAD + "    exit(0)\n", 5, "SystemExit: 0 ends the program"),
