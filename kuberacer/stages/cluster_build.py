@@ -22,6 +22,7 @@ from kubernetes.client import ApiException
 
 from kuberacer import __version__
 from kuberacer.errors import UserError
+from kuberacer.rollout.cluster_workers import label
 from kuberacer.settings import StoreSettings
 from kuberacer.stages.registry import Registry
 from kuberacer.store.client import ObjectStore
@@ -279,8 +280,3 @@ def pack(target: Path, content: Path, site: Path) -> None:
                     data = path.read_bytes()
                     member.size, member.mode = len(data), 0o755 if os.access(path, os.X_OK) else 0o644
                     tar.addfile(member, io.BytesIO(data))
-
-
-def label(text: str) -> str:
-    """A run's name as a label's value."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:63].strip("._-")
