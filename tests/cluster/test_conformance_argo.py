@@ -8,39 +8,13 @@ from typing import Any
 
 import pytest
 from argo_runs import ArgoRun, Watched, cache_of
-from conformance import (
-    artifacts,
-    conditions,
-    exit_handlers,
-    loops,
-    metadata,
-    nested,
-    optionals,
-    placeholders,
-    plain,
-    pods,
-    retries,
-    texts,
-)
+from conformance import artifacts, everywhere, loops, pods, retries
 from conformance.case import IMAGE, Case
 from kfp import dsl
 
 from kuberacer.run.argo import Options
 
-MODULES = (
-    artifacts,
-    conditions,
-    exit_handlers,
-    loops,
-    metadata,
-    nested,
-    optionals,
-    placeholders,
-    plain,
-    pods,
-    retries,
-    texts,
-)
+MODULES = (*everywhere.MODULES, pods)
 CASES = {f"{module.__name__.rpartition('.')[2]}-{case.name}": case for module in MODULES for case in module.CASES}
 
 

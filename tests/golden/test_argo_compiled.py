@@ -11,40 +11,14 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "local"))
 
-from conformance import (
-    artifacts,
-    conditions,
-    exit_handlers,
-    loops,
-    metadata,
-    nested,
-    optionals,
-    placeholders,
-    plain,
-    pods,
-    retries,
-    texts,
-)
+from conformance import everywhere, pods
 
 from kuberacer.run.argo import compile_argo
 from kuberacer.run.compile import compile_to_text
 from pipelines.race import race
 
 GOLDEN = Path(__file__).parent / "argo"
-MODULES = (
-    artifacts,
-    conditions,
-    exit_handlers,
-    loops,
-    metadata,
-    nested,
-    optionals,
-    placeholders,
-    plain,
-    pods,
-    retries,
-    texts,
-)
+MODULES = (*everywhere.MODULES, pods)
 PIPELINES = {"race": race} | {case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES}
 
 

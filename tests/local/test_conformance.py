@@ -7,21 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance import (
-    artifact_lists,
-    artifacts,
-    conditions,
-    exit_handlers,
-    loops,
-    metadata,
-    nested,
-    optionals,
-    placeholders,
-    plain,
-    retries,
-    steps,
-    texts,
-)
+from conformance import artifact_lists, artifacts, everywhere, nested, retries, steps
 from conformance.case import Case
 from kfp import dsl
 
@@ -32,20 +18,7 @@ from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.spec import read_pipeline
 
-MODULES = (
-    artifact_lists,
-    artifacts,
-    conditions,
-    exit_handlers,
-    loops,
-    metadata,
-    nested,
-    optionals,
-    placeholders,
-    plain,
-    retries,
-    texts,
-)
+MODULES = (*everywhere.MODULES, artifact_lists)
 CASES = [pytest.param(case, id=f"{module.__name__}-{case.name}") for module in MODULES for case in module.CASES]
 
 
