@@ -169,9 +169,10 @@ def train_distributed(
         records.set_lap(iteration, lap)
         checkpoints.set_lap(iteration, lap)
 
+    image = image_of_pods(options, setup.environment)
     with (
-        redis_for_rollouts(options) as redis,
-        closing(workers_for(options, redis.address, checkpoints.work)) as workers,
+        redis_for_rollouts(image) as redis,
+        closing(workers_for(options, image, redis.address, checkpoints.work)) as workers,
         closing(TrainerBroker(redis.address, options.run, say=say)) as broker,
     ):
         print(f"training {agent.precision}, {options.rollout_workers} rollout workers", flush=True)
@@ -195,34 +196,33 @@ def train_distributed(
         return trainer.run()
 
 
-def redis_for_rollouts(options: argparse.Namespace) -> RedisServer:
+def redis_for_rollouts(image: str) -> RedisServer:
     """On a cluster, where the workers reach it by a Service, on all of the pod's addresses."""
-    if on_cluster(options):
+    if image:
         from kuberacer.rollout.cluster_workers import REDIS_PORT
 
         return RedisServer("0.0.0.0", "127.0.0.1", REDIS_PORT)
     return RedisServer()
 
 
-def on_cluster(options: argparse.Namespace) -> bool:
-    """Whether this is a pod that may make pods."""
-    return bool(rollout_image(options)) and in_cluster()
+def image_of_pods(options: argparse.Namespace, environment: dict[str, Any]) -> str:
+    """The image of the workers' pods; '' where workers are processes of this machine.
 
-
-def rollout_image(options: argparse.Namespace) -> str:
-    """That which build_sim_image has put into a registry, when it did: it has the modules of the reward."""
-    environment = json.loads(options.environment.read_text(encoding="utf-8"))
-    if environment.get("kind") == "image" and in_cluster():
+    That which build_sim_image has put into a registry, when it did: it has the modules of the reward.
+    """
+    if not in_cluster():
+        return ""
+    if environment.get("kind") == "image":
         return str(environment["reference"])
     return options.rollout_image or os.environ.get("KUBERACER_IMAGE_ROLLOUT", "")
 
 
-def workers_for(options: argparse.Namespace, redis: RedisAddress, work: Path) -> Workers:
-    """Pods on a cluster, else processes of this machine."""
-    if on_cluster(options):
+def workers_for(options: argparse.Namespace, image: str, redis: RedisAddress, work: Path) -> Workers:
+    """Pods of the image, else processes of this machine."""
+    if image:
         from kuberacer.rollout.cluster_workers import ClusterWorkers
 
-        return ClusterWorkers.of_this_pod(options.run, rollout_image(options), options.queue)
+        return ClusterWorkers.of_this_pod(options.run, image, options.queue)
     return LocalWorkers(options.run, redis, StoreSettings.from_environment().environment(), work / "worker-logs")
 
 
