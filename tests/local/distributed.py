@@ -7,25 +7,23 @@ import os
 import secrets
 import signal
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
 
 from kuberacer.store import server
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.server import SeaweedServer
+from tests.processes import Watched
 from tests.unit.coach.presets import small_preset
 
 ROOT = Path(__file__).parents[2]
 RACE = ROOT / ".envs" / "race" / "bin" / "python"
-PATIENCE_S = 240  # for a machine with other things to do
 CARS, QUOTA = 4, 256
 RHYTHM = f"""
 agent_params.algorithm.num_consecutive_playing_steps = EnvironmentSteps({QUOTA})
@@ -66,14 +64,11 @@ class SameStore(SeaweedServer):
             assert self._start(server.find_binary(), last=True)
 
 
-@dataclass
-class Training:
+@dataclass(kw_only=True)
+class Training(Watched):
     """A running train stage."""
 
     folder: Path
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-    seen: dict[int, psutil.Process] = field(default_factory=dict)
 
     @classmethod
     def start(cls, folder: Path, store: SeaweedServer, workers: int, **options: Any) -> "Training":
@@ -95,53 +90,13 @@ class Training:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        training = cls(folder, process)
+        training = cls(folder=folder, process=process)
         Thread(target=training._read, daemon=True).start()
         return training
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         self.lines.extend(line.rstrip() for line in self.process.stdout)
-
-    def child(self, text: str) -> psutil.Process | None:
-        for child in self.look().values():
-            with contextlib.suppress(psutil.Error):
-                if child.is_running() and child.status() != psutil.STATUS_ZOMBIE and text in " ".join(child.cmdline()):
-                    return child
-        return None
-
-    def look(self) -> dict[int, psutil.Process]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self.seen |= {child.pid: child for child in psutil.Process(self.process.pid).children(recursive=True)}
-        return self.seen
-
-    def kill_child(self, text: str) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while (child := self.child(text)) is None:
-            assert time.monotonic() < until, f"{text} does not run"
-            time.sleep(0.05)
-        child.kill()
-
-    def wait_for(self, text: str) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while not any(text in line for line in list(self.lines)):
-            assert self.process.poll() is None, self.lines
-            assert time.monotonic() < until, self.lines
-            self.look()
-            time.sleep(0.05)
-
-    def end(self) -> int:
-        until = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < until, self.lines
-            self.look()
-            time.sleep(0.05)
-        time.sleep(0.2)  # for the last lines
-        return self.process.returncode
-
-    def left_behind(self) -> list[str]:
-        _, alive = psutil.wait_procs(list(self.seen.values()), timeout=20)
-        return [" ".join(process.cmdline()) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
     @property
     def history(self) -> list[dict[str, Any]]:

@@ -41,9 +41,9 @@ def test_every_iteration_has_its_quota_though_worker_redis_and_store_are_killed(
 ) -> None:
     training = start(steps=7 * QUOTA)
     training.wait_for("iteration 1 ")
-    training.kill_child("--index 1")
+    training.child("--index 1").kill()
     training.wait_for("iteration 2 ")
-    training.kill_child("valkey-server")
+    training.child("valkey-server").kill()
     training.wait_for("iteration 3 ")
     store.kill()
     time.sleep(2.0)

@@ -1,6 +1,5 @@
 """The whole race pipeline in processes, with a tiny budget: its files, its record, its ends."""
 
-import contextlib
 import json
 import os
 import signal
@@ -13,29 +12,26 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
+
+from tests.processes import Watched
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
 TINY = ("--minutes", "0.2", "--steps", "512", "--cars", "8", "--trials", "1", "--track", "pebble")
-PATIENCE_S = 300  # for a machine with other things to do; nothing here is expected to take long
 
 
-@dataclass
-class Run:
-    """A running `kuberacer run`, its lines as they come, and every process that it ever had."""
+@dataclass(kw_only=True)
+class Run(Watched):
+    """A running `kuberacer run`."""
 
     out: Path
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    seen: dict[int, psutil.Process] = field(default_factory=dict)
 
     @classmethod
     def start(cls, out: Path, *arguments: str) -> "Run":
         command = [sys.executable, "-u", "-m", "kuberacer.run.cli", "run", "--out", str(out), *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        run = cls(out, process)
+        run = cls(out=out, process=process)
         for stream, lines in ((process.stdout, run.lines), (process.stderr, run.errors)):
             Thread(target=lambda stream=stream, lines=lines: lines.extend(line.rstrip() for line in stream)).start()
         return run
@@ -43,40 +39,6 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         return dict(json.loads((self.out / "latest" / "run.json").read_text()))
-
-    def look(self) -> dict[int, psutil.Process]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self.seen |= {child.pid: child for child in psutil.Process(self.process.pid).children(recursive=True)}
-        return self.seen
-
-    def stage_process(self, stage: str) -> psutil.Process:
-        for child in self.look().values():
-            if child.is_running() and f"kuberacer.stages.{stage}" in " ".join(child.cmdline()):
-                return child
-        raise AssertionError(f"{stage} is not running")
-
-    def wait_for(self, text: str) -> None:
-        """Until a line with this text was printed."""
-        until = time.monotonic() + PATIENCE_S
-        while not any(text in line for line in self.lines):
-            assert self.process.poll() is None, self.errors
-            assert time.monotonic() < until, self.lines
-            self.look()
-            time.sleep(0.1)
-
-    def end(self) -> int:
-        until = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < until, self.lines
-            self.look()
-            time.sleep(0.05)
-        time.sleep(0.2)  # for the last lines
-        return self.process.returncode
-
-    def left_behind(self) -> list[str]:
-        """Processes of the run that are still there a moment after its end."""
-        _, alive = psutil.wait_procs(list(self.seen.values()), timeout=20)
-        return [" ".join(process.cmdline()) for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +112,7 @@ def test_a_killed_stage_ends_the_run_which_goes_on_when_resumed(first: Run, star
     run.wait_for("train: iteration 3")  # the first iteration's checkpoint is in the store by then
     name = run.record["run"]
     assert statuses(run.record)["validate_reward"] == ("succeeded", True)
-    run.stage_process("train").kill()
+    run.child("kuberacer.stages.train").kill()
     assert run.end() == 1
     assert run.errors[-2].startswith("error: train was killed by SIGKILL")
     assert f"RESUME={name}" in run.errors[-1]
