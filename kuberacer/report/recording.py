@@ -1,0 +1,75 @@
+"""What a video is drawn from: where every car and object was at every step, and what the cars' cameras saw."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kuberacer.sim.track import Track
+
+STEPS_PER_SECOND = 15
+CAR = np.dtype(
+    [
+        ("x", "f8"), ("y", "f8"),  # m, as the reward's parameters: of a point 0.14 m ahead of the rear axle
+        ("heading", "f8"),  # degrees, counter-clockwise from x
+        ("speed", "f8"), ("steering", "f8"),  # m/s and degrees, commanded
+        ("progress", "f8"),  # percent of the lap that is being driven
+        ("lap_time", "f8"), ("total_time", "f8"),  # s, penalties included
+        ("lap", "i8"),  # the one that is being driven, from 1
+        ("resets", "i8"), ("penalty", "f8"),  # so far; s
+        ("status", "i1"),  # EpisodeStatus
+    ]
+)  # fmt: skip
+
+
+@dataclass
+class Recording:
+    """Of one trial with all its cars, or of one training episode. T steps, n cars, K objects.
+
+    cars: (T, n) of CAR. objects: (T, K) of the simulator's OBJECT, boxes and bots; other racers are in `cars`.
+    camera: (T, n, views, 120, 160) uint8; of fewer than n cars where not all were filmed.
+    """
+
+    track: Track
+    names: list[str]  # of the cars, as they are shown
+    colors: list[str]  # of the cars, CAR_COLOR's names
+    cars: np.ndarray
+    objects: np.ndarray
+    camera: np.ndarray
+    leaderboard: str = ""
+    race_type: str = "TIME_TRIAL"
+    laps: int = 1
+
+    def __post_init__(self) -> None:
+        steps, cars = self.cars.shape
+        if not len(self.names) == len(self.colors) == cars:
+            raise ValueError(f"{len(self.names)} names and {len(self.colors)} colors for {cars} cars")
+        if len(self.objects) != steps or len(self.camera) != steps:
+            raise ValueError(f"{steps} steps, {len(self.objects)} of objects, {len(self.camera)} of the cameras")
+
+    def __len__(self) -> int:
+        """Steps."""
+        return len(self.cars)
+
+
+@dataclass
+class Reel:
+    """A recording while it is made, step by step."""
+
+    cars: list[np.ndarray] = field(default_factory=list)
+    objects: list[np.ndarray] = field(default_factory=list)
+    camera: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, cars: np.ndarray, objects: np.ndarray, camera: np.ndarray) -> None:
+        """One step, copied: (n,) of CAR, (K,) of OBJECT, (n, views, 120, 160)."""
+        self.cars.append(cars.copy())
+        self.objects.append(objects.copy())
+        self.camera.append(camera.copy())
+
+    def __len__(self) -> int:
+        return len(self.cars)
+
+    def recording(self, track: Track, names: list[str], colors: list[str], **about) -> Recording:
+        """about: leaderboard, race_type, laps."""
+        return Recording(
+            track, names, colors, np.stack(self.cars), np.stack(self.objects), np.stack(self.camera), **about
+        )
