@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kuberacer.sim import step_kernels as kernels
+from kuberacer.sim.scene import Scene
 
 
 class EpisodeStatus(IntEnum):
@@ -32,6 +33,7 @@ class SimConfig:
 
     start: "advance" moves the start by `advance_fraction` of the lap every episode (training; the names in DeepRacer's
     configuration are CHANGE_START_POSITION and ROUND_ROBIN_ADVANCE_DIST), "line" starts at the line (evaluation).
+    start_offset: the share of the lap that all starts lie further on.
     max_steps: policy steps (15 a second) until time_up. randomization: domain randomisation, drawn anew each episode.
     """
 
@@ -41,14 +43,16 @@ class SimConfig:
     alternate_direction: bool = False
     max_steps: int = 2000
     randomization: bool = False
+    start_offset: float = 0.0
+    scene: Scene = Scene()  # noqa: RUF009  it is frozen
 
     def start_fractions(self, cars: np.ndarray, episodes: np.ndarray, closed: bool) -> np.ndarray:
         """Where on the lap the episodes (n,) of cars (n,) start, 0 <= fraction < 1.
 
         Car 0 begins at the line, the others spread over the lap."""
         if self.start == "line":
-            return np.zeros(len(cars))
-        fractions = (cars * GOLDEN_RATIO + episodes * self.advance_fraction) % 1.0
+            return np.full(len(cars), self.start_offset % 1.0)
+        fractions = (cars * GOLDEN_RATIO + episodes * self.advance_fraction + self.start_offset) % 1.0
         return fractions if closed else fractions * OPEN_TRACK_STARTS
 
     def directions(self, episodes: np.ndarray) -> np.ndarray:
