@@ -8,7 +8,7 @@ import numpy as np
 from kuberacer.coach.segment import Segment
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.fragment import Fragment
-from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.frame_stack import FrameStack, channels_last
 from kuberacer.rollout.intake import chains
 from kuberacer.rollout.trace import in_order
 from kuberacer.sim.camera_noise import CameraNoise
@@ -26,25 +26,26 @@ def as_seen(fragment: Fragment) -> Fragment:
 
 
 def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.ndarray, np.ndarray]]]:
-    """The frame stacks (T + 1, M, 120, 160, depth), and the last ones of cut episodes as (step, cars, stacks)."""
+    """The stacks (T + 1, M, 120, 160, views * depth), and the last ones of cut episodes as (step, cars, stacks)."""
     fragment = as_seen(fragment)
     cut: dict[int, list[int]] = {}
     for place, row in enumerate(fragment.final_at[:, 0].tolist()):
         cut.setdefault(row, []).append(place)
     if fragment.depth == 1:
-        finals = [(row, fragment.final_at[p, 1], fragment.finals[p][..., None]) for row, p in cut.items()]
-        return fragment.frames[..., None], finals
-    stacks = np.empty((*fragment.frames.shape, fragment.depth), np.uint8)
+        finals = [(row, fragment.final_at[p, 1], channels_last(fragment.finals[p])) for row, p in cut.items()]
+        return channels_last(fragment.frames), finals
+    newest = channels_last(fragment.frames)
+    stacks = np.empty((*newest.shape[:-1], fragment.views * fragment.depth), np.uint8)
     stack = FrameStack(fragment.frames[0], fragment.depth)
-    stack.observations = np.concatenate([fragment.history, fragment.frames[0][..., None]], axis=-1)
+    stack.observations = np.concatenate([fragment.history, newest[0]], axis=-1)
     stacks[0] = stack.observations
     done, finals = fragment.terminated | fragment.truncated, []
     for row in range(fragment.time):
         if row in cut:
             places = cut[row]
             cars = fragment.final_at[places, 1]
-            older = stack.observations[cars][..., 1:]
-            finals.append((row, cars, np.concatenate([older, fragment.finals[places][..., None]], axis=-1)))
+            older = stack.observations[cars][..., fragment.views :]
+            finals.append((row, cars, np.concatenate([older, channels_last(fragment.finals[places])], axis=-1)))
         stack.push(fragment.frames[row + 1], done[row])
         stacks[row + 1] = stack.observations
     return stacks, finals
@@ -52,7 +53,7 @@ def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.nda
 
 def joins(one: Fragment, other: Fragment) -> bool:
     """Whether the second goes on where the first ends."""
-    return one.cars == other.cars and one.depth == other.depth
+    return one.frames.shape[1:] == other.frames.shape[1:] and one.depth == other.depth
 
 
 def segments(fragments: list[Fragment]) -> list[Segment]:

@@ -29,7 +29,7 @@ class DrivingPolicy:
 
     def ask(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Probabilities or values (M, A), or mean and deviation (M, 2)."""
-        results = self._request.infer({self._given: frames.astype(np.float32)})
+        results = self._request.infer({self._given: frames.astype(np.float32, order="C")})
         found = [np.array(results[output]) for output in self._outputs]
         return found[0], found[1] if len(found) > 1 else None
 

@@ -41,7 +41,7 @@ class ExternalSim:
         """track: the route that the simulator drives on, for what the reward is told of it."""
         self.environment, self.track, self.metadata = environment, track, metadata
         self.values = ParamArrays.allocate(track, 1)
-        self.frames = np.zeros((1, HEIGHT, WIDTH), np.uint8)
+        self.frames = np.zeros((1, 1, HEIGHT, WIDTH), np.uint8)
         self.status = np.zeros(1, np.int8)
         self.terminated, self.truncated = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
         self.episode = np.full(1, -1)
@@ -80,7 +80,7 @@ class ExternalSim:
                 f"the simulator has no sensor {sensor}: it sent {', '.join(sorted(pictures)) or 'nothing'}",
                 "start it with the sensors of the model's metadata",
             )
-        self.frames[0] = grey(pictures[sensor])
+        self.frames[0, 0] = grey(pictures[sensor])
         fill(self.values, info.get("reward_params"))
 
 

@@ -1,6 +1,6 @@
 """What one worker played: T steps of M cars under one policy, as arrays and as bytes on their way to the trainer.
 
-Bytes: "KRF1", CRC-32 of all that follows, length of the header (both little-endian), the header (JSON), and one
+Bytes: "KRF2", CRC-32 of all that follows, length of the header (both little-endian), the header (JSON), and one
 Zstandard frame with the arrays' bytes, one after the other. The header names the arrays of the table below with their
 dtype and shape. Reading trusts nothing: lengths, names, dtypes, shapes and the size that the frame would take are
 checked before anything is allocated, and a FragmentError is all that damaged bytes can do.
@@ -20,7 +20,7 @@ from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.sim.camera import HEIGHT, WIDTH
 from kuberacer.sim.episode import STATUS_NAMES
 
-MAGIC = b"KRF1"
+MAGIC = b"KRF2"
 LEVEL = 1  # 26 bytes a frame of 19,200, 1.4 µs a kilobyte; higher levels save nothing on these pictures
 MOST_BYTES = 256 << 20  # of the arrays
 MOST_HEADER = 1 << 16
@@ -33,11 +33,11 @@ ENDS = np.dtype(
         ("status", np.int8), ("sim_seconds", np.float64), ("started", np.float64),
     ]
 )  # fmt: skip
-# name: (dtypes it may have, axes). Axes: T steps, M cars, H and W pixels, others free.
+# name: (dtypes it may have, axes). Axes: T steps, M cars, V views, H and W pixels, others free.
 _TABLE: dict[str, tuple[tuple[np.dtype, ...], str]] = {
-    "frames": ((np.dtype(np.uint8),), "tMHW"),
+    "frames": ((np.dtype(np.uint8),), "tMVHW"),
     "history": ((np.dtype(np.uint8),), "MHWh"),
-    "finals": ((np.dtype(np.uint8),), "kHW"),
+    "finals": ((np.dtype(np.uint8),), "kVHW"),
     "final_at": ((np.dtype(np.int32),), "k2"),
     "actions": ((np.dtype(np.int32), np.dtype(np.float32)), "TM"),
     "policy": ((np.dtype(np.float32),), "TMa"),
@@ -119,7 +119,12 @@ class Fragment:
     @property
     def depth(self) -> int:
         """Of the frame stack."""
-        return self.history.shape[-1] + 1
+        return self.history.shape[-1] // self.views + 1
+
+    @property
+    def views(self) -> int:
+        """Of the cameras of a car."""
+        return self.frames.shape[2]
 
     def tagged(self, tag: Tag) -> "Fragment":
         return replace(self, tag=tag)
@@ -195,6 +200,8 @@ def _check_shapes(described: dict[str, Any], seed: int | None) -> None:
                 raise FragmentError(f"{name} does not fit the others: {shape}")
     if axes["T"] < 1 or axes["M"] < 1 or axes["a"] < 1 or axes["t"] != axes["T"] + 1:
         raise FragmentError("it has no steps, no cars or no last frames")
+    if axes["V"] < 1 or axes["h"] % axes["V"]:
+        raise FragmentError("its frames have no views, or a history of half of them")
     continuous = described["actions"][0] == np.float32
     if continuous != ("deviation" in described) and "deviation" in described:
         raise FragmentError("deviations without continuous actions")

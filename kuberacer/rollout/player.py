@@ -60,7 +60,7 @@ class Player:
     def play(self, policy: Asked, steps: int, tag: Tag) -> Fragment:
         sim, explore = self.sim, policy.explore
         frames = np.empty((steps + 1, *sim.frames.shape), np.uint8)
-        history = self.stack.observations[..., :-1].copy()
+        history = self.stack.observations[..., : -sim.frames.shape[1]].copy()
         rows: dict[str, list[np.ndarray]] = {name: [] for name in ("policy", "deviation", "actions", "log")}
         rewards = np.empty((steps, sim.cars))
         terminated, truncated = np.empty((2, steps, sim.cars), bool)

@@ -8,7 +8,16 @@ from kuberacer.sim.texture import LEVELS, SKY
 
 WIDTH, HEIGHT = 160, 120
 AHEAD = 0.145  # m from the car's origin
+BESIDE = 0.03  # m to the left, and to the right, of the middle: stereo cameras
 FARTHEST = 40.0  # m; rows that look farther show the sky
+
+# Camera sensors by DeepRacer's names: where their views stand, metres to the left of the car's middle.
+SENSORS: dict[str, tuple[float, ...]] = {
+    "observation": (0.0,),
+    "FRONT_FACING_CAMERA": (0.0,),
+    "LEFT_CAMERA": (BESIDE,),
+    "STEREO_CAMERAS": (BESIDE, -BESIDE),
+}
 
 
 @dataclass(frozen=True)

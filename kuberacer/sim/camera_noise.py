@@ -9,7 +9,7 @@ from numba import njit
 
 from kuberacer.sim import step_kernels as kernels
 from kuberacer.sim.randomization import Draws, randomize
-from kuberacer.sim.render_kernels import degrade, frame_key
+from kuberacer.sim.render_kernels import degrade, frame_key, view_key
 
 REMEMBERED = 4096  # episodes whose draws are kept
 
@@ -23,7 +23,8 @@ def _keys(cars, numbers, seed, keys):
 @njit(nogil=True)
 def _spoil(frames, cars, lookups, keys):
     for i in range(len(frames)):
-        degrade(frames[i], cars[i], lookups[i], keys[i])
+        for view in range(frames.shape[1]):
+            degrade(frames[i, view], cars[i], lookups[i], view_key(keys[i], view))
 
 
 class CameraNoise:
@@ -34,7 +35,8 @@ class CameraNoise:
         self._drawn: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def spoil(self, clean: np.ndarray, episodes: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Frames as the cars see them, of clean ones (cars, 120, 160); episodes, steps (cars,): as they were drawn."""
+        """Frames as the cars see them, of clean ones (cars, views, 120, 160); episodes, steps (cars,): as they were
+        drawn."""
         frames = np.array(clean)
         cars, lookups = self._cars(episodes, steps)
         _spoil(frames, cars, lookups, self._frame_keys(cars))

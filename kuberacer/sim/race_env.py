@@ -72,7 +72,7 @@ class RaceEnv(gymnasium.Env[np.ndarray, Any]):
         return self._view.frame([CarPose(float(values.x[0]), float(values.y[0]), float(values.heading[0]))])
 
     def _observation(self) -> np.ndarray:
-        return self.sim.frames[0, ..., None].copy()
+        return self.sim.frames[0, 0, ..., None].copy()
 
     def _info(self) -> dict[str, Any]:
         return {"progress": float(self.sim.values.progress[0]), "status": self.sim.status_name(0)}

@@ -6,14 +6,14 @@ sim.reset(sim.terminated | sim.truncated)
 sim.render()
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
 from kuberacer.sim import step_kernels as kernels
-from kuberacer.sim.camera import HEIGHT, WIDTH, Camera
+from kuberacer.sim.camera import HEIGHT, SENSORS, WIDTH, Camera
 from kuberacer.sim.episode import STATUS_NAMES, SimConfig
 from kuberacer.sim.geometry import RouteTables
 from kuberacer.sim.params import ParamArrays
@@ -37,7 +37,8 @@ TRAINING = SimConfig()
 class RaceSim:
     """Cars on a track. All arrays below are written in place, first axis the car.
 
-    frames (cars, 120, 160) uint8: what the cameras saw at the last `render`. values: the reward's parameters.
+    frames (cars, views, 120, 160) uint8: what the cameras saw at the last `render`; two views, left and right, with
+    stereo cameras. values: the reward's parameters.
     status (cars,) int8: EpisodeStatus. terminated, truncated (cars,) bool; time_up truncates, all other ends terminate.
     The same seed gives the same frames and values bit for bit for any number of threads, and car i does the same in any
     number of cars.
@@ -52,13 +53,16 @@ class RaceSim:
         config: SimConfig = TRAINING,
         threads: int = 1,
         clean: bool = False,
+        sensors: Sequence[str] = ("FRONT_FACING_CAMERA",),
     ) -> None:
-        """clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws it on top)."""
+        """sensors: DeepRacer's names, one of a camera.
+        clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws it on top)."""
         if cars < 1 or threads < 1:
             raise ValueError("cars and threads must be at least 1")
         self.track, self.cars, self.seed, self.config, self.clean = track, cars, seed, config, clean
         self.tables, self.texture = RouteTables.of(track), Texture.of(track)
-        self.frames = np.zeros((cars, HEIGHT, WIDTH), np.uint8)
+        views = _views(sensors)
+        self.frames = np.zeros((cars, len(views), HEIGHT, WIDTH), np.uint8)
         self.status = np.zeros(cars, np.int8)
         self._ended = np.zeros((2, cars), np.bool_)
         self.terminated, self.truncated = self._ended
@@ -85,7 +89,7 @@ class RaceSim:
         self._lookups = np.repeat(np.arange(256, dtype=np.uint8)[None], drawn, axis=0)
         self._render_arguments = (
             self._cars, self._row_tables, texture.texels, texture.levels, *texture.origin,
-            config.randomization, self._lookups,
+            config.randomization, self._lookups, np.array(views),
         )  # fmt: skip
         self._everyone = np.ones(cars, np.bool_)
         threads = min(threads, cars)
@@ -178,3 +182,11 @@ class RaceSim:
         kernel(*self._ranges[0], *arguments)
         for other in others:
             other.result()
+
+
+def _views(sensors: Sequence[str]) -> tuple[float, ...]:
+    """Where the camera's views stand, metres to the left of the middle."""
+    cameras = [SENSORS[sensor] for sensor in sensors if sensor in SENSORS]
+    if len(cameras) != 1:
+        raise ValueError(f"sensors {list(sensors)}: exactly one of {', '.join(SENSORS)} is needed")
+    return cameras[0]

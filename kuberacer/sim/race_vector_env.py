@@ -90,7 +90,7 @@ class RaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return self._observations(), rewards, terminated, truncated, infos
 
     def _observations(self) -> np.ndarray:
-        frames = self.sim.frames[..., None]
+        frames = self.sim.frames[:, 0, ..., None]
         return frames.copy() if self.copy else frames
 
     def _infos(self) -> dict[str, Any]:
@@ -106,5 +106,5 @@ class RaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """What Gymnasium's own vector environments add for the ended ones."""
         final = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(done):
-            final[i] = self.sim.frames[i, ..., None].copy()
+            final[i] = self.sim.frames[i, 0, ..., None].copy()
         return {"final_obs": final, "_final_obs": done, "final_info": self._infos(), "_final_info": done}

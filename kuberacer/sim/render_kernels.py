@@ -56,11 +56,11 @@ def draw_row(pixels, start, texels, levels, level, u, v, du, dv):
 
 
 @njit(error_model="numpy")
-def draw_frame(pixels, start, car, row_tables, table, texels, levels, origin_x, origin_y):
-    """Sky and ground as the car's camera sees them, into pixels[start:]."""
+def draw_frame(pixels, start, car, sideways, row_tables, table, texels, levels, origin_x, origin_y):
+    """Sky and ground as a camera `sideways` metres left of the car's middle sees them, into pixels[start:]."""
     cos, sin = math.cos(car.heading), math.sin(car.heading)
-    camera_x = car.x + CAMERA_AHEAD * cos - origin_x
-    camera_y = car.y + CAMERA_AHEAD * sin - origin_y
+    camera_x = car.x + CAMERA_AHEAD * cos - sideways * sin - origin_x
+    camera_y = car.y + CAMERA_AHEAD * sin + sideways * cos - origin_y
     for r in range(HEIGHT):
         scale = row_tables[table, r, SCALE]
         forward, lateral = row_tables[table, r, FORWARD], row_tables[table, r, LATERAL]
@@ -88,10 +88,16 @@ def mix(state):
 
 @njit
 def frame_key(seed, number, car):
-    """The key of one frame's random numbers: a frame depends on nothing but the seed, its car's number and step."""
+    """The key of a step's random numbers: its frames depend on nothing but the seed, the car's number and step."""
     key = mix(uint64(seed) + uint64(0x9E3779B97F4A7C15) * uint64(number + 1))
     key = mix(key + uint64(0x9E3779B97F4A7C15) * uint64(car.episode + 1))
     return mix(key + uint64(0x9E3779B97F4A7C15) * uint64(car.steps + 1))
+
+
+@njit
+def view_key(key, view):
+    """The key of one camera's noise; the first camera's is the step's own."""
+    return key if view == 0 else mix(key + uint64(view))
 
 
 @njit
@@ -137,26 +143,27 @@ def degrade(frame, car, lookup, key):
 @njit(
     void(
         int64, int64, boolean[::1], CARS, float64[:, :, ::1], uint8[::1], int64[:, ::1], float64, float64,
-        boolean, uint8[:, ::1], uint64, uint8[:, :, ::1],
+        boolean, uint8[:, ::1], float64[::1], uint64, uint8[:, :, :, ::1],
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def render_cars(
-    first, last, mask, cars, row_tables, texels, levels, origin_x, origin_y, randomized, lookups, seed, frames
+    first, last, mask, cars, row_tables, texels, levels, origin_x, origin_y, randomized, lookups, cameras, seed, frames
 ):
-    """Draw the frames of the masked ones of cars first..last-1. A dropped frame leaves the one before in place."""
+    """Draw the frames of the masked ones of cars first..last-1. cameras: metres to the left of the middle, one a view.
+    A car that drops its frames leaves those before in place."""
     pixels = frames.reshape(frames.size)
     for i in range(first, last):
         if not mask[i]:
             continue
         car = cars[i]
-        start = i * HEIGHT * WIDTH
-        if not randomized:
-            draw_frame(pixels, start, car, row_tables, 0, texels, levels, origin_x, origin_y)
-            continue
         key = frame_key(seed, i, car)
-        if car.steps > 0 and float64(key >> uint64(11)) * 2.0**-53 < car.drop:
+        if randomized and car.steps > 0 and float64(key >> uint64(11)) * 2.0**-53 < car.drop:
             continue
-        draw_frame(pixels, start, car, row_tables, i, texels, levels, origin_x, origin_y)
-        degrade(frames[i], car, lookups[i], key)
+        table = i if randomized else 0
+        for view in range(len(cameras)):
+            start = (i * len(cameras) + view) * HEIGHT * WIDTH
+            draw_frame(pixels, start, car, cameras[view], row_tables, table, texels, levels, origin_x, origin_y)
+            if randomized:
+                degrade(frames[i, view], car, lookups[i], view_key(key, view))

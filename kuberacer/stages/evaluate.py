@@ -66,7 +66,7 @@ class Camera:
             f"trial {trial.number} of {self.trials}   {row.tstamp:6.2f} s   {row.progress:5.1f} %   "
             f"{row.throttle:.1f} m/s   {row.steer:+.0f}°   resets {trial.resets}"
         )
-        picture = self.video.compose(sim.frames[0], body_pose(row), np.array(self.path), text)
+        picture = self.video.compose(sim.frames[0, 0], body_pose(row), np.array(self.path), text)
         # The end stays for a second, to be read.
         for _ in range(FRAMES_PER_SECOND if row.done else 1):
             self.video.encode(picture)

@@ -14,6 +14,7 @@ from kuberacer.coach.freeze import CAR_OUTPUT, freeze_checkpoint, input_name
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
+from kuberacer.rollout.frame_stack import FrameStack
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import load_track
 from kuberacer.stages.arguments import stage_parser
@@ -89,7 +90,7 @@ def camera_frames(stack_size: int) -> np.ndarray:
     sim = RaceSim(load_track(CHECK_TRACK), CHECK_FRAMES)
     sim.reset()
     sim.render()
-    return np.repeat(sim.frames[..., None], stack_size, axis=-1)
+    return FrameStack(sim.frames, stack_size).observations
 
 
 def judge(checks: dict[str, Any]) -> None:

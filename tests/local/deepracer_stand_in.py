@@ -26,7 +26,7 @@ def state(sim: RaceSim) -> dict:
     over = bool(sim.terminated[0] or sim.truncated[0])
     params = params_dict(sim.values, 0)
     params["steps"] += 1  # the simulator's first picture is that of step 1
-    grey = np.repeat(sim.frames[0][..., None], 3, axis=-1)
+    grey = np.repeat(sim.frames[0, 0][..., None], 3, axis=-1)
     status = {name: over and sim.status_name(0) == name for name in STATUS_NAMES}
     return {
         "_next_state": {"FRONT_FACING_CAMERA": grey},

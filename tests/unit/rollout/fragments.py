@@ -17,6 +17,7 @@ def made_up(
     cut: int = 0,
     ends: int = 0,
     noise: bool = False,
+    views: int = 1,
     seed: int = 0,
 ) -> Fragment:
     """cut: so many of the steps of car 0, from the first on, cut its episode."""
@@ -30,9 +31,9 @@ def made_up(
     ended["number"] = np.arange(ends)
     return Fragment(
         tag=tag,
-        frames=rng.integers(0, 256, (time + 1, cars, HEIGHT, WIDTH), dtype=np.uint8),
-        history=rng.integers(0, 256, (cars, HEIGHT, WIDTH, depth - 1), dtype=np.uint8),
-        finals=rng.integers(0, 256, (cut, HEIGHT, WIDTH), dtype=np.uint8),
+        frames=rng.integers(0, 256, (time + 1, cars, views, HEIGHT, WIDTH), dtype=np.uint8),
+        history=rng.integers(0, 256, (cars, HEIGHT, WIDTH, views * (depth - 1)), dtype=np.uint8),
+        finals=rng.integers(0, 256, (cut, views, HEIGHT, WIDTH), dtype=np.uint8),
         final_at=np.array([(row, 0) for row in range(cut)], np.int32).reshape(-1, 2),
         actions=rng.normal(size=(time, cars, 2)).astype(np.float32)
         if continuous

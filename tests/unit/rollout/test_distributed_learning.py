@@ -16,6 +16,7 @@ from kuberacer.rollout.assemble import Episodes, observations, segments
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.driving_policy import DrivingPolicy
 from kuberacer.rollout.fragment import Fragment, Tag, decode, encode
+from kuberacer.rollout.frame_stack import channels_last
 from kuberacer.rollout.player import Player
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import ParamArrays
@@ -202,4 +203,4 @@ def test_clean_frames_travel_and_the_trainer_sees_what_the_cars_saw(ring: Track)
             np.testing.assert_array_equal(stacks[:-1], np.stack(Watching.seen[-TIME:]))
             np.testing.assert_array_equal(stacks[-1], player.stack.observations)
             assert finals
-            assert (fragment.frames[..., None] != stacks[..., -1:]).any()
+            assert (channels_last(fragment.frames) != stacks[..., -1:]).any()

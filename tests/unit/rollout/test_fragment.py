@@ -12,14 +12,23 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kuberacer.rollout.fragment import Fragment, FragmentError, Tag, decode, encode
+from kuberacer.rollout.fragment import MAGIC, Fragment, FragmentError, Tag, decode, encode
 from tests.unit.rollout.fragments import made_up
 
 names = st.text(min_size=1, max_size=40)
 tags = st.builds(Tag, names, names, st.integers(0, 2**40), st.integers(0, 2**40))
 fragments = st.builds(
-    lambda time, cars, tag, depth, continuous, cut, ends, noise, seed: made_up(
-        time, cars, tag=tag, depth=depth, continuous=continuous, cut=min(cut, time), ends=ends, noise=noise, seed=seed
+    lambda time, cars, tag, depth, continuous, cut, ends, noise, views, seed: made_up(
+        time,
+        cars,
+        tag=tag,
+        depth=depth,
+        continuous=continuous,
+        cut=min(cut, time),
+        ends=ends,
+        noise=noise,
+        views=views,
+        seed=seed,
     ),
     st.integers(1, 5),
     st.integers(1, 3),
@@ -29,6 +38,7 @@ fragments = st.builds(
     st.integers(0, 2),
     st.integers(0, 3),
     st.booleans(),
+    st.integers(1, 2),
     st.integers(0, 99),
 )
 SMALL = encode(made_up(2, 1))
@@ -78,7 +88,7 @@ def rewritten(change, body: bytes | None = None) -> bytes:
     header = change(json.loads(SMALL[12 : 12 + length]))
     text = json.dumps(header).encode() if not isinstance(header, bytes) else header
     rest = struct.pack("<I", len(text)) + text + (SMALL[12 + length :] if body is None else body)
-    return b"KRF1" + struct.pack("<I", zlib.crc32(rest)) + rest
+    return MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest
 
 
 def with_array(name: str, kind: str | None = None, shape: list | None = None):
@@ -95,9 +105,9 @@ def with_array(name: str, kind: str | None = None, shape: list | None = None):
 @pytest.mark.parametrize(
     "change",
     [
-        with_array("frames", shape=[2**40, 1, 120, 160]),
-        with_array("frames", shape=[-3, 1, 120, 160]),
-        with_array("frames", shape=[3.0, 1, 120, 160]),
+        with_array("frames", shape=[2**40, 1, 1, 120, 160]),
+        with_array("frames", shape=[-3, 1, 1, 120, 160]),
+        with_array("frames", shape=[3.0, 1, 1, 120, 160]),
         with_array("frames", shape=[3, 1, 120, 161]),
         with_array("frames", shape=[3, 1, 120]),
         with_array("frames", kind="object"),
@@ -135,7 +145,7 @@ def test_what_would_unpack_beyond_the_limit_is_not_unpacked() -> None:
         with pytest.raises(FragmentError):
             decode(rewritten(lambda header: header, body))
     with pytest.raises(FragmentError):
-        decode(rewritten(with_array("frames", shape=[2**30, 1, 120, 160])), most_bytes=1 << 20)
+        decode(rewritten(with_array("frames", shape=[2**30, 1, 1, 120, 160])), most_bytes=1 << 20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20

@@ -50,7 +50,7 @@ def test_hand_computed_points():
 
 def test_borders_lie_where_the_pinhole_says():
     """A straight road 0.6 m wide along x, seen from its middle: white from 0.25 to 0.30 m on both sides."""
-    frame = standing_at(straight(length=9.0, width=0.6, rows=31), 1.0, 0.0, 0.0).frames[0]
+    frame = standing_at(straight(length=9.0, width=0.6, rows=31), 1.0, 0.0, 0.0).frames[0, 0]
     for ahead in (0.8, 1.0, 1.3, 1.6):
         row = int(pixel_of(ahead, 0.0)[1])
         distance = next(d for d in np.arange(0.3, 3, 1e-4) if pixel_of(d, 0.0)[1] <= row + 0.5)
@@ -66,7 +66,7 @@ def test_borders_lie_where_the_pinhole_says():
 def test_pixels_are_the_texture_s(x, y, heading):
     """Every pixel of near rows is a texel no farther than one texel from where the pinhole's ray meets the ground."""
     sim = standing_at(oval(), x, y, heading)
-    texture, frame, table = sim.texture, sim.frames[0], sim._row_tables[0]
+    texture, frame, table = sim.texture, sim.frames[0, 0], sim._row_tables[0]
     angle = np.deg2rad(heading)
     along, left = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     for row in range(60, HEIGHT, 7):
@@ -113,7 +113,7 @@ def test_ground_has_road_lines_dashes_and_grass():
 
 
 def test_far_outside_there_is_grass_and_sky_only():
-    frame = standing_at(oval(), 500.0, -300.0, 30.0).frames[0]
+    frame = standing_at(oval(), 500.0, -300.0, 30.0).frames[0, 0]
     assert set(np.unique(frame)) == {GRASS, SKY}
 
 
@@ -121,5 +121,30 @@ def test_texture_of_a_very_long_track_fits_the_fixed_point():
     texture = Texture.of(straight(length=900.0, width=1.0, rows=900))
     assert texture.levels[0, 2] < 1 << 16
     assert texture.texels.nbytes < 64 << 20
-    frame = standing_at(straight(length=900.0, width=1.0, rows=900), 890.0, 0.0, 0.0).frames[0]
+    frame = standing_at(straight(length=900.0, width=1.0, rows=900), 890.0, 0.0, 0.0).frames[0, 0]
     assert {GRASS, ROAD, SKY} <= set(np.unique(frame))
+
+
+@pytest.mark.parametrize(
+    ("sensor", "views"), [("observation", [0.0]), ("LEFT_CAMERA", [0.03]), ("STEREO_CAMERAS", [0.03, -0.03])]
+)
+def test_a_view_is_what_a_car_beside_it_sees_in_its_middle(sensor, views):
+    sim = RaceSim(oval(), 1, sensors=(sensor, "LIDAR"))
+    sim.reset()
+    x, y, heading = sim.values.x.copy(), sim.values.y.copy(), sim.values.heading.copy()
+    sim.render()
+    assert sim.frames.shape == (1, len(views), HEIGHT, WIDTH)
+    middle = RaceSim(oval(), 1)
+    for view, left in enumerate(views):
+        angle = np.deg2rad(heading)
+        middle.place(x - left * np.sin(angle), y + left * np.cos(angle), heading)
+        middle.render()
+        assert (sim.frames[0, view] != middle.frames[0, 0]).mean() < 1e-3  # floating point moves a texel here and there
+    if len(views) == 2:
+        assert (sim.frames[0, 0] != sim.frames[0, 1]).mean() > 0.1
+
+
+@pytest.mark.parametrize("sensors", [(), ("LIDAR",), ("LEFT_CAMERA", "STEREO_CAMERAS")])
+def test_a_car_has_exactly_one_camera_sensor(sensors):
+    with pytest.raises(ValueError, match="exactly one of"):
+        RaceSim(oval(), 1, sensors=sensors)

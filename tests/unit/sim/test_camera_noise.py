@@ -11,11 +11,13 @@ from sim.roads import oval
 CONFIG = SimConfig(randomization=True, max_steps=40)
 
 
-@pytest.mark.parametrize("seed", [0, 12345, 2**62])
-def test_clean_frames_and_noise_are_what_the_simulator_draws(seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "sensor"), [(0, "FRONT_FACING_CAMERA"), (12345, "STEREO_CAMERAS"), (2**62, "observation")]
+)
+def test_clean_frames_and_noise_are_what_the_simulator_draws(seed: int, sensor: str) -> None:
     noisy, clean = (
-        RaceSim(oval(), 5, seed=seed, config=CONFIG),
-        RaceSim(oval(), 5, seed=seed, config=CONFIG, clean=True),
+        RaceSim(oval(), 5, seed=seed, config=CONFIG, sensors=(sensor,)),
+        RaceSim(oval(), 5, seed=seed, config=CONFIG, clean=True, sensors=(sensor,)),
     )
     noise, drawn, dropped = CameraNoise(seed), np.zeros(5, np.int64), 0
     rng = np.random.default_rng(0)

@@ -111,6 +111,6 @@ def test_without_noise_blur_and_colour_a_frame_is_plain():
     assert 4.0 < noise.std() < 16.0
     randomized._cars["noise"], randomized._cars["blur"] = 0.0, 0.33
     randomized.render()
-    blurred = randomized.frames[0].astype(int)
-    assert np.abs(np.diff(blurred, axis=1)).sum() < np.abs(np.diff(clean[0], axis=1)).sum()
+    blurred = randomized.frames[0, 0].astype(int)
+    assert np.abs(np.diff(blurred, axis=1)).sum() < np.abs(np.diff(clean[0, 0], axis=1)).sum()
     assert abs(blurred.mean() - clean.mean()) < 1.5
