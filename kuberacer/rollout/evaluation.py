@@ -1,145 +1,189 @@
-"""The evaluation: trials of one lap each, with penalties and resets, driven side by side as cars of one simulator."""
+"""The evaluation: entrants drive trials of one lap, or one race of several laps, with penalties and resets.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+Trials are driven side by side as cars of one simulator; the cars of one trial share the track.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.formats.evaluation_metrics import EvaluationMetric
+from kuberacer.errors import UserError
 from kuberacer.formats.simtrace import TraceRow
-from kuberacer.formats.status import LABELS
+from kuberacer.report.recording import CAR, Recording, Reel
 from kuberacer.rollout.collector import BatchedReward
+from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.frame_stack import FrameStack
-from kuberacer.rollout.laps import Policy
+from kuberacer.rollout.seats import Seats
+from kuberacer.rollout.trial import INCIDENTS, Rules, Trial
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.step_kernels import POLICY_STEP
 from kuberacer.sim.track import Track
 
 MAX_STEPS = 15 * 600  # ten simulated minutes a trial
-# What ends an episode of training is an incident of a trial: it costs a penalty and a reset.
-INCIDENTS = ("off_track", "crashed", "immobilized", "reversed")
-
-
-@dataclass(frozen=True)
-class Rules:
-    trials: int = 3
-    off_track_penalty: float = 5.0  # seconds
-    collision_penalty: float = 5.0  # seconds
-    resets: int = 10  # a trial's; one more incident ends it
-
-    def penalty(self, status: str) -> float:
-        return self.collision_penalty if status == "crashed" else self.off_track_penalty
+TIME_TRIAL = SimConfig()
 
 
 @dataclass
-class Trial:
-    """What became of one trial."""
+class Racer:
+    """One car of the simulator, with its trials so far; the last one is being driven."""
 
-    number: int  # from 1
-    rows: list[TraceRow] = field(default_factory=list)
-    incidents: dict[str, int] = field(default_factory=lambda: dict.fromkeys(INCIDENTS, 0))
-    penalty_seconds: float = 0.0
+    car: int
+    trials: list[Trial]
+    pause: int = 0  # steps for which it has still to stand
+    stood_for: str = ""  # the incident
     resets: int = 0
-    status: str = "in_progress"
 
     @property
-    def completed(self) -> bool:
-        return self.status == "lap_complete"
-
-    @property
-    def seconds(self) -> float:
-        """Simulated time with penalties."""
-        return self.rows[-1].tstamp
-
-    @property
-    def progress(self) -> float:
-        return self.rows[-1].progress
-
-    def metric(self, start_ms: int) -> EvaluationMetric:
-        """DeepRacer's entry. start_ms: when it began by the race's clock, on which trials follow one another."""
-        elapsed = round(1000 * self.seconds)
-        return EvaluationMetric(
-            completion_percentage=100 if self.completed else min(99, int(self.progress)),
-            metric_time=start_ms + elapsed,
-            start_time=start_ms,
-            elapsed_time_in_milliseconds=elapsed,
-            episode_status=LABELS[self.status],
-            crash_count=self.incidents["crashed"],
-            immobilized_count=self.incidents["immobilized"],
-            off_track_count=self.incidents["off_track"],
-            reversed_count=self.incidents["reversed"],
-            reset_count=self.resets,
-            trial=self.number,
-        )
-
-
-def metrics(trials: list[Trial]) -> list[EvaluationMetric]:
-    """The evaluation metrics file's entries."""
-    start, found = 0, []
-    for trial in trials:
-        found.append(trial.metric(start))
-        start = found[-1].metric_time
-    return found
+    def trial(self) -> Trial:
+        return self.trials[-1]
 
 
 class Evaluation:
-    """One policy's trials on one track. `run` returns them; `watch`, when given, sees the first trial's every step."""
+    """The entrants' trials on one track. After `run`, `trials` has those of each entrant and `reels` the films."""
 
-    def __init__(self, policy: Policy, track: Track, metadata: ModelMetadata, stack: int, rules: Rules, seed: int = 0):
-        self.policy, self.track, self.metadata, self.rules = policy, track, metadata, rules
-        self.sim = RaceSim(track, rules.trials, seed=seed, config=SimConfig(start="line", max_steps=MAX_STEPS))
+    def __init__(
+        self,
+        entrants: Sequence[Entrant],
+        track: Track,
+        rules: Rules,
+        config: SimConfig = TIME_TRIAL,
+        seed: int = 0,
+        film: bool = False,
+    ):
+        """film: keep what the first entrant's camera saw. Raises UserError for a race that cannot be driven."""
+        if rules.continuous and not track.closed:
+            raise UserError(f"{track.name} is no loop: one lap does not lead into the next", "unset IS_CONTINUOUS")
+        self.entrants, self.track, self.rules = list(entrants), track, rules
+        self.together = len(self.entrants)
+        self.races = 1 if rules.continuous else rules.trials
+        self.laps = rules.trials if rules.continuous else 1
+        config = replace(config, start="line", max_steps=MAX_STEPS * self.laps)
+        self.sim = RaceSim(track, self.races * self.together, seed=seed, config=config)
         self.sim.reset()
         self.sim.render()
-        self.stack = FrameStack(self.sim.frames, stack)
-        self.trials = [Trial(number + 1) for number in range(rules.trials)]
+        self.racers = [Racer(car, [Trial(car // self.together + 1)]) for car in range(self.sim.cars)]
+        self.running: np.ndarray = np.ones(self.sim.cars, bool)
+        self.seats = [Seats(self.sim, number, self.together) for number in range(self.together)]
+        self.stacks = [FrameStack(s.frames, e.stack) for s, e in zip(self.seats, self.entrants, strict=True)]
+        self.reels = [Reel() for _ in range(self.races)] if film else []
 
-    def run(
-        self, reward: BatchedReward | None = None, watch: Callable[[RaceSim, Trial], None] | None = None
-    ) -> list[Trial]:
-        running = np.ones(self.rules.trials, bool)
-        while running.any():
-            watched = running[0]
-            back = self._step(running, reward)
-            if watch is not None and watched:
-                watch(self.sim, self.trials[0])
-            self.sim.render(running)
-            self.stack.push(self.sim.frames, back)
+    @property
+    def trials(self) -> list[list[Trial]]:
+        """Of each entrant, in order."""
+        return [
+            [trial for racer in self.racers[number :: self.together] for trial in racer.trials]
+            for number in range(self.together)
+        ]
+
+    def run(self, reward: BatchedReward | None = None) -> list[list[Trial]]:
+        """Drive until all cars have ended; reward: for the traces. Returns `trials`."""
+        while self.running.any():
+            filmed = self.running.reshape(self.races, -1).max(axis=1)
+            back, cars = self._step(reward)
+            self.sim.render(self.running)
+            for number, (seats, stack) in enumerate(zip(self.seats, self.stacks, strict=True)):
+                stack.push(seats.frames, back[number :: self.together])
+            for race, reel in enumerate(self.reels):
+                if filmed[race]:
+                    first = race * self.together
+                    frames = self.sim.frames[first : first + 1]
+                    reel.add(cars[first : first + self.together], self._objects(first), frames)
         return self.trials
 
-    def _step(self, running: np.ndarray, reward: BatchedReward | None) -> np.ndarray:
-        """One step of the running trials (trials,) bool, written in place; returns which cars were sent back."""
-        sim = self.sim
-        actions = self.policy(self.stack.observations)
-        steering, speed = self.metadata.decode(actions)
-        sim.advance(steering, np.where(running, speed, 0.0))
-        rewards = reward(sim.values) if reward else np.zeros(sim.cars)
-        back = np.zeros(sim.cars, bool)
-        for car in np.flatnonzero(running).tolist():
-            trial = self.trials[car]
-            trial.status = sim.status_name(car)
-            incident = trial.status in INCIDENTS
-            if incident:
-                trial.incidents[trial.status] += 1
-            ended = trial.status != "in_progress" and not (incident and trial.resets < self.rules.resets)
-            trial.rows.append(self._row(car, trial, actions[car], steering[car], speed[car], rewards[car], ended))
-            running[car], back[car] = not ended, incident and not ended
-        for status in INCIDENTS:
-            here = back & np.array([trial.status == status for trial in self.trials])
-            if here.any():
-                self._send_back(here, self.rules.penalty(status))
-        return back
+    def recordings(self, leaderboard: str = "", race_type: str = "TIME_TRIAL") -> list[Recording]:
+        """What was filmed, a race each."""
+        names, colors = [e.name for e in self.entrants], [e.color for e in self.entrants]
+        about = {"leaderboard": leaderboard, "race_type": race_type}
+        return [reel.recording(self.track, names, colors, laps=self.laps, **about) for reel in self.reels]
 
-    def _send_back(self, cars: np.ndarray, penalty: float) -> None:
-        self.sim.recover(cars, penalty)
-        for car in np.flatnonzero(cars).tolist():
-            self.trials[car].resets += 1
-            self.trials[car].penalty_seconds += penalty
+    def _step(self, reward: BatchedReward | None) -> tuple[np.ndarray, np.ndarray]:
+        """One step of the running cars. Returns which were sent back, (cars,) bool, and what is filmed, (cars,) CAR."""
+        sim, actions = self.sim, [np.empty(0)] * self.sim.cars
+        steering, speed = np.zeros(sim.cars, np.float32), np.zeros(sim.cars, np.float32)
+        for number, (entrant, stack) in enumerate(zip(self.entrants, self.stacks, strict=True)):
+            chosen = entrant.policy(stack.observations)
+            steering[number :: self.together], speed[number :: self.together] = entrant.metadata.decode(chosen)
+            actions[number :: self.together] = list(chosen)
+        stands = np.array([racer.pause > 0 for racer in self.racers])
+        sim.advance(steering, np.where(self.running & ~stands, speed, 0.0))
+        rewards = reward(sim.values) if reward else np.zeros(sim.cars)
+        back, filmed = np.zeros(sim.cars, bool), np.zeros(sim.cars, CAR)
+        for racer in self.racers:
+            car = racer.car
+            if self.running[car]:
+                trial = racer.trial
+                status, ended = self._judge(racer)
+                worth = 0.0 if status == "pause" else float(rewards[car])
+                trial.rows.append(self._row(racer, status, actions[car], steering[car], speed[car], worth, ended))
+                back[car] = status in INCIDENTS and not ended
+            filmed[car] = self._filmed(racer)
+        self._send_back(back)
+        self._go_on()
+        return back, filmed
+
+    def _judge(self, racer: Racer) -> tuple[str, bool]:
+        """(the step's status in the trace, whether the trial has ended with it)."""
+        trial, status = racer.trial, self.sim.status_name(racer.car)
+        if racer.pause and status != "time_up":
+            racer.pause -= 1
+            trial.penalties[racer.stood_for] += POLICY_STEP
+            return "pause", False
+        trial.status = status
+        incident = status in INCIDENTS
+        if incident:
+            trial.incidents[status] += 1
+        return status, status != "in_progress" and not (incident and racer.resets < self.rules.resets)
+
+    def _send_back(self, back: np.ndarray) -> None:
+        """Put the cars that had an incident back on the road, where they stand until their penalty has run."""
+        if back.any():
+            self.sim.recover(back)
+        for racer in self.racers:
+            if back[racer.car]:
+                racer.resets += 1
+                racer.trial.resets += 1
+                racer.stood_for, racer.pause = racer.trial.status, self.rules.pause(racer.trial.status)
+        stands = np.array([racer.pause > 0 for racer in self.racers])
+        if stands.any():
+            self.sim.stop(stands)
+
+    def _go_on(self) -> None:
+        """What follows an ended trial: the next lap of a continuous race, or nothing."""
+        next_lap = np.zeros(self.sim.cars, bool)
+        for racer in self.racers:
+            if not self.running[racer.car] or not racer.trial.rows[-1].done:
+                continue
+            if self.rules.continuous and racer.trial.completed and racer.trial.number < self.rules.trials:
+                next_lap[racer.car] = True
+                racer.trials.append(Trial(racer.trial.number + 1, began=racer.trial.rows[-1].tstamp))
+            else:
+                self.running[racer.car] = False
+        if next_lap.any():
+            self.sim.next_lap(next_lap)
+
+    def _objects(self, car: int) -> np.ndarray:
+        """Boxes and bots on a car's track (K,)."""
+        return np.empty(0)
+
+    def _filmed(self, racer: Racer) -> tuple:
+        """A value of recording.CAR."""
+        values, car, trial = self.sim.values, racer.car, racer.trial
+        clock = float(values.sim_time[car])
+        return (
+            values.x[car], values.y[car], values.heading[car], values.speed[car], values.steering_angle[car],
+            values.progress[car], clock - trial.began, clock, trial.number if self.rules.continuous else 1,
+            racer.resets, sum(trial.penalty_seconds for trial in racer.trials), self.sim.status[car],
+        )  # fmt: skip
 
     def _row(
-        self, car: int, trial: Trial, action: np.ndarray, steering: float, speed: float, reward: float, ended: bool
+        self, racer: Racer, status: str, action: np.ndarray, steering: float, speed: float, reward: float, ended: bool
     ) -> TraceRow:
-        values = self.sim.values
+        values, car, trial = self.sim.values, racer.car, racer.trial
+        pause = racer.pause
+        if status in INCIDENTS and not ended:
+            pause = self.rules.pause(status)
         return TraceRow(
             episode=trial.number - 1,
             steps=int(values.steps[car]),
@@ -149,15 +193,15 @@ class Evaluation:
             steer=float(steering),
             throttle=float(speed),
             action=tuple(float(a) for a in action) if np.ndim(action) else int(action),
-            reward=float(reward),
+            reward=reward,
             done=ended,
             all_wheels_on_track=bool(values.all_wheels_on_track[car]),
             progress=float(values.progress[car]),
             closest_waypoint=int(values.closest_waypoints[car, 1]),
             track_len=self.track.length,
             tstamp=float(values.sim_time[car]),
-            episode_status=trial.status,
-            pause_duration=trial.penalty_seconds,
+            episode_status=status,
+            pause_duration=pause * POLICY_STEP,
             obstacle_crash_counter=trial.incidents["crashed"],
             wall_clock=float(values.sim_time[car]),
         )

@@ -166,6 +166,19 @@ class RaceSim:
         self._stand(cars)
         self._settle(cars, restart=False)
 
+    def stop(self, cars: np.ndarray) -> None:
+        """Stop the masked cars (cars,) bool where they are and forget what they were told. A car that is stopped after
+        every step stands without being immobilised."""
+        self._cars["speed"][cars] = self._cars["steering"][cars] = 0.0
+        self._cars["still_steps"][cars] = self._cars["backward_steps"][cars] = 0
+        self._queues[cars] = 0.0
+
+    def next_lap(self, cars: np.ndarray) -> None:
+        """Let the masked cars (cars,) bool, which have completed a lap, begin the next one without a start of its own:
+        clock, steps and motion go on. For loops."""
+        self._cars["travelled"][cars] -= self._cars["goal"][cars]
+        self._cars["goal"][cars] = self.track.length
+
     def _stand(self, mask: np.ndarray) -> None:
         """Pose the masked cars at their `_places`."""
         kernels.stand_cars(mask, self._cars, self.tables.segments, self.track.closed, self.track.length, self._places)

@@ -10,13 +10,15 @@ from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import run_main
 from kuberacer.formats.evaluation_metrics import write_evaluation
-from kuberacer.formats.simtrace import TraceRow, write_trace
+from kuberacer.formats.simtrace import write_trace
+from kuberacer.report.recording import Recording
 from kuberacer.report.video import FRAMES_PER_SECOND, LapVideo
 from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
-from kuberacer.rollout.evaluation import Evaluation, Rules, Trial, metrics
+from kuberacer.rollout.entrants import Entrant
+from kuberacer.rollout.evaluation import Evaluation
+from kuberacer.rollout.trial import Rules, Trial, metrics
 from kuberacer.sim.picture import CarPose
-from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.executor_output import write_metrics
@@ -30,16 +32,15 @@ def main() -> None:
     metadata = ModelMetadata.parse((options.model / "model_metadata.json").read_text(encoding="utf-8"))
     rules = Rules(options.trials, options.off_track_penalty, options.collision_penalty, options.resets)
     policy = FrozenPolicy(options.model / "model.pb", metadata)
-    evaluation = Evaluation(policy.best_actions, track, metadata, policy.stack_size, rules, options.seed)
+    entrant = Entrant(policy.best_actions, metadata, policy.stack_size)
+    evaluation = Evaluation([entrant], track, rules, seed=options.seed, film=True)
     source = options.reward_file.read_text(encoding="utf-8")
     site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
     extra = [site] if site else []
-    with (
-        # Compiling takes longer than the few calls that are made here.
-        RewardProcess(source, track, rules.trials, extra_paths=extra, compile=False, seed=options.seed) as reward,
-        LapVideo(options.video, track) as video,
-    ):
-        trials = evaluation.run(reward, Camera(video, rules.trials))
+    # Compiling takes longer than the few calls that are made here.
+    with RewardProcess(source, track, rules.trials, extra_paths=extra, compile=False, seed=options.seed) as reward:
+        (trials,) = evaluation.run(reward)
+    film(evaluation.recordings()[0], rules.trials, options.video)
     write_evaluation(options.evaluation_metrics, metrics(trials))
     rows = [row for trial in trials for row in trial.rows]
     write_trace(options.simtrace / "0-iteration.csv", rows)
@@ -52,30 +53,27 @@ def main() -> None:
     print(f"progress: {len(laps)} of {len(trials)} laps" + (f", best {min(laps):.2f} s" if laps else ""), flush=True)
 
 
-class Camera:
-    """Films the first trial: what its camera saw, and where it was."""
-
-    def __init__(self, video: LapVideo, trials: int):
-        self.video, self.trials = video, trials
-        self.path: list[tuple[float, float]] = []
-
-    def __call__(self, sim: RaceSim, trial: Trial) -> None:
-        row = trial.rows[-1]
-        self.path.append((row.x, row.y))
-        text = (
-            f"trial {trial.number} of {self.trials}   {row.tstamp:6.2f} s   {row.progress:5.1f} %   "
-            f"{row.throttle:.1f} m/s   {row.steer:+.0f}°   resets {trial.resets}"
-        )
-        picture = self.video.compose(sim.frames[0, 0], body_pose(row), np.array(self.path), text)
-        # The end stays for a second, to be read.
-        for _ in range(FRAMES_PER_SECOND if row.done else 1):
-            self.video.encode(picture)
+def film(recording: Recording, trials: int, path: Path) -> None:
+    """The first trial: what its camera saw, and where it was."""
+    cars, last = recording.cars[:, 0], len(recording) - 1
+    driven = np.stack([cars["x"], cars["y"]], axis=1)
+    with LapVideo(path, recording.track) as video:
+        for step, car in enumerate(cars):
+            text = (
+                f"trial 1 of {trials}   {car['lap_time']:6.2f} s   {car['progress']:5.1f} %   "
+                f"{car['speed']:.1f} m/s   {car['steering']:+.0f}°   resets {car['resets']}"
+            )
+            pose = body_pose(car["x"], car["y"], car["heading"])
+            picture = video.compose(recording.camera[step, 0, 0], pose, driven[: step + 1], text)
+            # The end stays for a second, to be read.
+            for _ in range(FRAMES_PER_SECOND if step == last else 1):
+                video.encode(picture)
 
 
-def body_pose(row: TraceRow) -> CarPose:
-    """The body's middle: a trace tells of a point in front of it."""
-    angle = np.radians(row.yaw)
-    return CarPose(row.x - AHEAD_OF_MIDDLE * np.cos(angle), row.y - AHEAD_OF_MIDDLE * np.sin(angle), row.yaw)
+def body_pose(x: float, y: float, heading: float) -> CarPose:
+    """The body's middle: x, y are of a point in front of it."""
+    angle = np.radians(heading)
+    return CarPose(x - AHEAD_OF_MIDDLE * np.cos(angle), y - AHEAD_OF_MIDDLE * np.sin(angle), heading)
 
 
 def describe(trial: Trial) -> str:
