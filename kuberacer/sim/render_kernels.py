@@ -8,7 +8,8 @@ numba's cache notices a change in the file of the compiled function only.
 import math
 
 import numpy as np
-from numba import boolean, float64, int64, njit, uint8, uint64, void
+from numba import boolean, float64, int16, int32, int64, njit, uint8, uint16, uint64, void
+from numba.extending import intrinsic
 
 from kuberacer.sim.step_kernels import CARS
 
@@ -17,7 +18,8 @@ CAMERA_AHEAD = 0.145
 GROUND_OUTSIDE = 110
 FORWARD, LATERAL, SCALE, LEVEL = range(4)
 OFFSET, STRIDE, TEXELS_WIDE, TEXELS_HIGH = range(4)
-SIXTEEN, UPPER, LOW = np.uint64(16), np.uint64(48), np.uint64(0xFFFF)
+ONE, SIXTEEN, UPPER, LOW = np.uint64(1), np.uint64(16), np.uint64(48), np.uint64(0xFFFF)
+PIECES = 1 << 16  # of the noise pattern: where a piece of it can begin
 
 
 @njit
@@ -100,44 +102,88 @@ def view_key(key, view):
     return key if view == 0 else mix(key + uint64(view))
 
 
-@njit
-def blur_rows(frame, share):
-    """Mix every pixel with its neighbours left and right: (share, 256 - 2 share, share) / 256."""
+@intrinsic
+def plus(context, a, b):
+    """a + b, as wide as they are. numba's own arithmetic widens small integers to 64 bits, and so 8 of them fill a
+    register of 512 bits where 32 could."""
+    return a(a, b), lambda context, builder, signature, arguments: builder.add(*arguments)
+
+
+@intrinsic
+def times(context, a, b):
+    """a * b, as wide as they are."""
+    return a(a, b), lambda context, builder, signature, arguments: builder.mul(*arguments)
+
+
+@intrinsic
+def shifted(context, a, b):
+    """a >> b, as wide as they are."""
+
+    def generate(context, builder, signature, arguments):
+        return (builder.ashr if signature.args[0].signed else builder.lshr)(*arguments)
+
+    return a(a, b), generate
+
+
+def noise_pattern():
+    """Random bytes; any two pieces of them, a frame long, add up to a frame's noise."""
+    with np.errstate(over="ignore"):
+        state = np.arange(1, (PIECES + HEIGHT * WIDTH) // 8 + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (state ^ (state >> np.uint64(31))).astype("<u8").view(np.uint8)
+
+
+PATTERN = noise_pattern()
+
+
+@njit(error_model="numpy")
+def mixed(before, here, after, share, rest):
+    """A pixel with its two neighbours: (share, rest, share) / 256, all uint16."""
+    return shifted(plus(times(plus(before, after), share), times(here, rest)), uint16(8))
+
+
+@njit(error_model="numpy")
+def blur_rows(pixels, blurred, share, rest):
+    """Mix every pixel with its neighbours left and right; one beyond the edge is like the one at it."""
+    for k in range(1, HEIGHT * WIDTH - 1):
+        at = uint64(k)
+        before, after = uint16(pixels[at - ONE]), uint16(pixels[at + ONE])
+        blurred[at] = uint8(mixed(before, uint16(pixels[at]), after, share, rest))
     for r in range(HEIGHT):
-        before = int64(frame[r, 0])
-        for k in range(WIDTH - 1):
-            here = int64(frame[r, k])
-            frame[r, k] = (share * (before + int64(frame[r, k + 1])) + (256 - 2 * share) * here) >> 8
-            before = here
+        left, right = uint64(r * WIDTH), uint64(r * WIDTH + WIDTH - 1)
+        here, other = uint16(pixels[left]), uint16(pixels[left + ONE])
+        blurred[left] = uint8(mixed(here, here, other, share, rest))
+        here, other = uint16(pixels[right]), uint16(pixels[right - ONE])
+        blurred[right] = uint8(mixed(other, here, here, share, rest))
 
 
-@njit
-def blur_columns(frame, share):
-    """The same with the neighbours above and below."""
-    before = frame[0].astype(np.int64)
-    for r in range(HEIGHT - 1):
+@njit(error_model="numpy")
+def blur_columns_add_noise(blurred, pixels, share, rest, strength, key):
+    """Mix with the neighbours above and below, and add noise (triangular, of strength / 256 grey levels)."""
+    first, second = uint64(key & LOW), uint64((key >> SIXTEEN) & LOW)
+    scale = int32(int16(2 * strength))
+    for r in range(HEIGHT):
+        here, above, below = uint64(r * WIDTH), uint64(max(r - 1, 0) * WIDTH), uint64(min(r + 1, HEIGHT - 1) * WIDTH)
         for k in range(WIDTH):
-            here = int64(frame[r, k])
-            frame[r, k] = (share * (before[k] + int64(frame[r + 1, k])) + (256 - 2 * share) * here) >> 8
-            before[k] = here
+            j = uint64(k)
+            grey = mixed(uint16(blurred[above + j]), uint16(blurred[here + j]), uint16(blurred[below + j]), share, rest)
+            noise = int16(int32(PATTERN[first + here + j]) + int32(PATTERN[second + here + j]) - 255)
+            noise = int16(shifted(times(int32(noise), scale), int32(16)))
+            pixels[here + j] = uint8(min(max(plus(int16(grey), noise), int16(0)), int16(255)))
 
 
 @njit
 def degrade(frame, car, lookup, key):
-    """What domain randomisation does to a frame: blur, light and colour, noise (triangular, of `noise` grey levels)."""
-    share = int64(car.blur * 256.0)
-    if share > 0:
-        blur_rows(frame, share)
-        blur_columns(frame, share)
-    strength = int64(car.noise * 256.0)
+    """What domain randomisation does to a frame: light and colour, blur, noise."""
     pixels = frame.reshape(HEIGHT * WIDTH)
-    for k in range(0, HEIGHT * WIDTH, 4):
-        bits = mix(key + uint64(0x9E3779B97F4A7C15) * uint64(k + 1))
-        for j in range(4):
-            noise = int64(bits & uint64(255)) + int64((bits >> uint64(8)) & uint64(255)) - 255
-            bits >>= SIXTEEN
-            grey = int64(lookup[pixels[k + j]]) + ((noise * strength) >> 15)
-            pixels[k + j] = uint8(min(max(grey, 0), 255))
+    for k in range(HEIGHT * WIDTH):
+        pixels[uint64(k)] = lookup[uint64(pixels[uint64(k)])]
+    share = int64(car.blur * 256.0)
+    blurred = np.empty(HEIGHT * WIDTH, np.uint8)
+    blur_rows(pixels, blurred, uint16(share), uint16(256 - 2 * share))
+    strength = int64(car.noise * 256.0)
+    blur_columns_add_noise(blurred, pixels, uint16(share), uint16(256 - 2 * share), strength, key)
 
 
 @njit(
