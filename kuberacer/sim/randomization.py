@@ -3,36 +3,62 @@
 A draw depends on (seed, car, episode, what is drawn) alone: neither on the number of cars nor on threads.
 """
 
+import math
+
 import numpy as np
+from numba import float64, int64, njit, uint8, uint64, void
 
 from kuberacer.sim.camera import Camera
 from kuberacer.sim.texture import DASH, GRASS, LINE, ROAD, SKY
 
 STEERING_LAG, SPEED_LAG = 0.06, 0.10  # s, time constants of the actuators
-GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+DRAWS = 32  # of one episode, at most
+SURFACES = (0, ROAD, GRASS, DASH, SKY, LINE, 255)
+SHIFTS = (0, 25, 35, 25, 40, 10, 0)  # grey levels that they may become brighter or darker
+
+
+@njit
+def mix(state):
+    """splitmix64's finaliser."""
+    state = (state ^ (state >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> uint64(27))) * uint64(0x94D049BB133111EB)
+    return state ^ (state >> uint64(31))
+
+
+@njit(void(uint64, int64, int64, float64[::1]), cache=True)
+def fill_draws(seed, car, episode, numbers):
+    """Random numbers 0 <= number < 1."""
+    gamma = uint64(0x9E3779B97F4A7C15)
+    state = mix(seed + gamma * uint64(car + 1))
+    state = mix(state + gamma * uint64(episode + 1))
+    for k in range(len(numbers)):
+        state += gamma
+        numbers[k] = float64(mix(state) >> uint64(11)) * 2.0**-53
+
+
+@njit(void(float64[::1], float64[::1], float64, float64, uint8[::1]), cache=True)
+def fill_lookup(surfaces, greys, gamma, light, lookup):
+    """What becomes of each grey when those of the surfaces become `greys`, under another light and gamma."""
+    k = 0
+    for grey in range(256):
+        while grey > surfaces[k + 1]:
+            k += 1
+        share = (grey - surfaces[k]) / (surfaces[k + 1] - surfaces[k])
+        colour = min(max(greys[k] + share * (greys[k + 1] - greys[k]), 0.0), 255.0)
+        lit = 255.0 * (colour / 255.0) ** gamma * light
+        lookup[grey] = uint8(min(math.floor(lit + 0.5), 255.0))
 
 
 class Draws:
-    """Counter-based uniform random numbers of one (seed, car, episode)."""
+    """Counter-based uniform random numbers of one (seed, car, episode), at most DRAWS."""
 
     def __init__(self, seed: int, car: int, episode: int):
-        self.state = np.uint64(seed & (2**64 - 1))
-        with np.errstate(over="ignore"):
-            for number in (car, episode):
-                self.state = _mix(self.state + GOLDEN_GAMMA * np.uint64(number + 1))
+        numbers = np.empty(DRAWS)
+        fill_draws(np.uint64(seed & (2**64 - 1)), car, episode, numbers)
+        self._next = iter(numbers.tolist())
 
     def uniform(self, low: float, high: float) -> float:
-        with np.errstate(over="ignore"):
-            self.state += GOLDEN_GAMMA
-            bits = _mix(self.state)
-        return low + (high - low) * float(bits >> np.uint64(11)) * 2.0**-53
-
-
-def _mix(state: np.uint64) -> np.uint64:
-    """splitmix64's finaliser."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+        return low + (high - low) * next(self._next)
 
 
 def nominal(car: np.void, substep: float) -> None:
@@ -67,8 +93,11 @@ def randomize(car: np.void, draws: Draws, substep: float) -> tuple[Camera, np.nd
 
 def grey_lookup(draws: Draws) -> np.ndarray:
     """Other colours of the scene's surfaces, then light (gain) and gamma, as one table of greys."""
-    greys = np.array([0, ROAD, GRASS, DASH, SKY, LINE, 255], dtype=np.float64)
-    shift = np.array([draws.uniform(-r, r) for r in (0, 25, 35, 25, 40, 10, 0)])
-    colour = np.interp(np.arange(256), greys, np.clip(greys + shift, 0, 255))
-    light = 255.0 * (colour / 255.0) ** draws.uniform(0.7, 1.4) * draws.uniform(0.6, 1.2)
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    greys = [grey + draws.uniform(-shift, shift) for grey, shift in zip(SURFACES, SHIFTS, strict=True)]
+    lookup = np.empty(256, np.uint8)
+    gamma, light = draws.uniform(0.7, 1.4), draws.uniform(0.6, 1.2)
+    fill_lookup(_SURFACES, np.array(greys), gamma, light, lookup)
+    return lookup
+
+
+_SURFACES = np.array(SURFACES, np.float64)
