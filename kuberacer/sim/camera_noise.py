@@ -9,7 +9,7 @@ from numba import njit
 
 from kuberacer.sim import step_kernels as kernels
 from kuberacer.sim.randomization import Draws, randomize
-from kuberacer.sim.render_kernels import degrade, frame_key, view_key
+from kuberacer.sim.render_kernels import degrade, frame_key, light, view_key
 
 REMEMBERED = 4096  # episodes whose draws are kept
 
@@ -24,7 +24,8 @@ def _keys(cars, numbers, seed, keys):
 def _spoil(frames, cars, lookups, keys):
     for i in range(len(frames)):
         for view in range(frames.shape[1]):
-            degrade(frames[i, view], cars[i], lookups[i], view_key(keys[i], view))
+            light(frames[i, view], lookups[i])
+            degrade(frames[i, view], cars[i], view_key(keys[i], view))
 
 
 class CameraNoise:
