@@ -68,22 +68,22 @@ $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
 	@touch $@
 
 # What a variable of make gives to the command: TRACK=kidney becomes --track kidney.
-RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET MINUTES STEPS CARS SEED TRIALS REQUIREMENTS RESUME \
+RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET RACE EVALUATION MINUTES STEPS CARS SEED TRIALS TRAINING_VIDEOS REQUIREMENTS RESUME \
   BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE REGISTRY
 lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: run-pipeline
-run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]
+run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]
 	@$(KUBERACER) run $(call given,$(RUN_VARIABLES))
 
 .PHONY: run-sweep
 run-sweep: setup ## train several settings with several seeds and compare them: [SEEDS=0,1,2] [SETTINGS=file] [TRACK=…] [MINUTES=…] [BACKEND=…] [RESUME=run]
-	@$(KUBERACER) sweep $(call given,SEEDS SETTINGS TRACK REWARD ALGORITHM METADATA MINUTES STEPS CARS ROLLOUT_WORKERS BACKEND RESUME)
+	@$(KUBERACER) sweep $(call given,SEEDS SETTINGS TRACK REWARD RACE ALGORITHM METADATA MINUTES STEPS CARS ROLLOUT_WORKERS BACKEND RESUME)
 
 .PHONY: validate
-validate: setup ## check a reward function: REWARD=file [TRACK=…]
-	@$(KUBERACER) validate $(call given,REWARD TRACK REQUIREMENTS)
+validate: setup ## check a reward function and a race: REWARD=file [TRACK=…] [RACE=file] [EVALUATION=file]
+	@$(KUBERACER) validate $(call given,REWARD TRACK RACE EVALUATION REQUIREMENTS)
 
 .PHONY: tracks
 tracks: setup ## list the tracks with length, width and a picture

@@ -45,6 +45,8 @@ def built_image(**arguments) -> dsl.PipelineTask:
 def race(
     reward: str = DEFAULT_REWARD,
     track: str = "kidney",
+    race: str = "",
+    evaluation: str = "",
     algorithm: str = "clipped_ppo",
     hyperparameters: str = "",
     metadata: str = "",
@@ -60,6 +62,7 @@ def race(
     off_track_penalty: float = 5.0,
     collision_penalty: float = 5.0,
     resets: int = 10,
+    training_videos: int = 0,
     requirements: str = "",
     allowed_imports: str = "",
     registry: str = "",
@@ -70,6 +73,8 @@ def race(
     Args:
         reward: The reward function: paste its Python source, or give the s3:// address of a file with it.
         track: Name of one of KubeRacer's own tracks, or the s3:// address of a DeepRacer route file (.npy).
+        race: The race: paste DeepRacer's training YAML (docs/race.md has the keys). Empty: a time trial.
+        evaluation: YAML keys that replace those of `race` in the evaluation. Empty: none.
         algorithm: clipped_ppo, sac or dqn.
         hyperparameters: DeepRacer's hyperparameters.json: paste it. Empty: KubeRacer's defaults.
         metadata: DeepRacer's model_metadata.json with the action space: paste it. Empty: KubeRacer's default.
@@ -85,6 +90,7 @@ def race(
         off_track_penalty: Seconds added in the evaluation each time the car leaves the track.
         collision_penalty: Seconds added in the evaluation each time the car hits something.
         resets: How often the car may be put back in one lap of the evaluation.
+        training_videos: Make a video of every so many-th training iteration. 0: none.
         requirements: pip requirement lines of modules that the reward function imports.
         allowed_imports: More modules that the reward function may import, separated by commas.
         registry: Registry into which the cluster builds an image with these modules. Empty: no image is built there.
@@ -92,7 +98,14 @@ def race(
     """
     job = dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER
     validated = with_store(
-        validate_reward(reward=reward, track=track, allowed_imports=allowed_imports, requirements=requirements)
+        validate_reward(
+            reward=reward,
+            track=track,
+            race=race,
+            evaluation=evaluation,
+            allowed_imports=allowed_imports,
+            requirements=requirements,
+        )
     )
     pools.small(validated)
     reward_file = validated.outputs["reward_file"]
@@ -107,6 +120,8 @@ def race(
             track_file=track_file,
             track_name=track_name,
             environment=built.outputs["environment"],
+            race=race,
+            training_videos=training_videos,
             algorithm=algorithm,
             hyperparameters=hyperparameters,
             metadata=metadata,
@@ -125,17 +140,23 @@ def race(
     pools.trainer(trained)
     kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: REDIS_KEY})
     frozen = pools.small(freeze_graph(checkpoint=trained.outputs["checkpoint"]))
-    evaluated = evaluate(
-        model=frozen.outputs["model"],
-        reward_file=reward_file,
-        environment=built.outputs["environment"],
-        track_file=track_file,
-        track_name=track_name,
-        trials=trials,
-        off_track_penalty=off_track_penalty,
-        collision_penalty=collision_penalty,
-        resets=resets,
-        seed=seed,
+    evaluated = with_store(
+        evaluate(
+            model=frozen.outputs["model"],
+            reward_file=reward_file,
+            environment=built.outputs["environment"],
+            track_file=track_file,
+            track_name=track_name,
+            race=race,
+            evaluation=evaluation,
+            trials=trials,
+            off_track_penalty=off_track_penalty,
+            collision_penalty=collision_penalty,
+            resets=resets,
+            seed=seed,
+            run=run,
+            job=job,
+        )
     )
     pools.small(evaluated)
     published = with_store(
@@ -153,8 +174,11 @@ def race(
             evaluation_metrics=evaluated.outputs["evaluation_metrics"],
             evaluation_simtrace=evaluated.outputs["simtrace"],
             video=evaluated.outputs["video"],
+            videos=evaluated.outputs["videos"],
             reward_map_png=validated.outputs["reward_map_png"],
             environment=built.outputs["environment"],
+            race=race,
+            evaluation=evaluation,
             algorithm=algorithm,
             hyperparameters=hyperparameters,
             seed=seed,

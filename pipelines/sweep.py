@@ -19,6 +19,7 @@ def train_trials(
     track_file: dsl.Input[dsl.Dataset],
     track_name: str,
     environment: dsl.Input[dsl.Artifact],
+    race: str,
     algorithm: str,
     metadata: str,
     minutes: float,
@@ -36,6 +37,7 @@ def train_trials(
                 track_file=track_file,
                 track_name=track_name,
                 environment=environment,
+                race=race,
                 algorithm=algorithm,
                 hyperparameters=trial.hyperparameters,
                 metadata=metadata,
@@ -62,6 +64,7 @@ def sweep(
     settings: dict = {"default": {}},  # noqa: B006
     reward: str = DEFAULT_REWARD,
     track: str = "kidney",
+    race: str = "",
     algorithm: str = "clipped_ppo",
     metadata: str = "",
     minutes: float = 2.0,
@@ -82,6 +85,7 @@ def sweep(
         settings: Names and their hyperparameters, such as {"default": {}, "slow": {"lr": 0.0001}}.
         reward: The reward function: paste its Python source, or give the s3:// address of a file with it.
         track: Name of one of KubeRacer's own tracks, or the s3:// address of a DeepRacer route file (.npy).
+        race: The race: paste DeepRacer's training YAML (docs/race.md has the keys). Empty: a time trial.
         algorithm: clipped_ppo, sac or dqn.
         metadata: DeepRacer's model_metadata.json with the action space: paste it. Empty: KubeRacer's default.
         minutes: How long to train each trial, in minutes. 0: until `steps`.
@@ -98,7 +102,9 @@ def sweep(
     job = dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER
     planned = pools.small(plan_sweep(seeds=seeds, settings=settings, algorithm=algorithm, run=run, job=job))
     validated = with_store(
-        validate_reward(reward=reward, track=track, allowed_imports=allowed_imports, requirements=requirements)
+        validate_reward(
+            reward=reward, track=track, race=race, allowed_imports=allowed_imports, requirements=requirements
+        )
     )
     pools.small(validated)
     reward_file, track_file = validated.outputs["reward_file"], validated.outputs["track_file"]
@@ -111,6 +117,7 @@ def sweep(
         track_file=track_file,
         track_name=validated.outputs["track_name"],
         environment=built.outputs["environment"],
+        race=race,
         algorithm=algorithm,
         metadata=metadata,
         minutes=minutes,

@@ -15,12 +15,17 @@ def evaluate(
     evaluation_metrics: dsl.Output[dsl.Artifact],
     simtrace: dsl.Output[dsl.Dataset],
     video: dsl.Output[dsl.Artifact],
+    videos: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    race: str = "",
+    evaluation: str = "",
     trials: int = 3,
     off_track_penalty: float = 5.0,
     collision_penalty: float = 5.0,
     resets: int = 10,
     seed: int = 0,
+    run: str = "",
+    job: str = "",
 ):
     """Drives laps with the frozen graph, deterministically, with DeepRacer's penalties and resets.
 
@@ -33,12 +38,17 @@ def evaluate(
         evaluation_metrics: DeepRacer's evaluation metrics (JSON).
         simtrace: DeepRacer's sim trace of the evaluation.
         video: The laps, from the car's camera and from above (mp4).
+        videos: Three views of every trial (folder of mp4).
         metrics: The figures for the pipeline's page.
+        race: DeepRacer's training YAML. Default: a time trial.
+        evaluation: YAML keys that replace those of race. Default: none.
         trials: How many laps.
         off_track_penalty: Seconds added each time the car leaves the track.
         collision_penalty: Seconds added each time the car hits something.
         resets: How often the car may be put back in one lap.
         seed: Seed of everything that is drawn.
+        run: Name of the run, below which its checkpoints lie in the store. Default: `job`.
+        job: What the pipeline's engine calls this run.
     """
     return dsl.ContainerSpec(
         image=RACE,
@@ -54,6 +64,10 @@ def evaluate(
             track_file.path,
             "--track-name",
             track_name,
+            "--race",
+            race,
+            "--evaluation",
+            evaluation,
             "--trials",
             trials,
             "--off-track-penalty",
@@ -64,12 +78,18 @@ def evaluate(
             resets,
             "--seed",
             seed,
+            "--run",
+            run,
+            "--job",
+            job,
             "--evaluation-metrics",
             evaluation_metrics.path,
             "--simtrace",
             simtrace.path,
             "--video",
             video.path,
+            "--videos",
+            videos.path,
             "--executor-output",
             dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER,
         ],

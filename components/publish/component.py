@@ -20,6 +20,7 @@ def publish(
     evaluation_metrics: dsl.Input[dsl.Artifact],
     evaluation_simtrace: dsl.Input[dsl.Dataset],
     video: dsl.Input[dsl.Artifact],
+    videos: dsl.Input[dsl.Artifact],
     reward_map_png: dsl.Input[dsl.Artifact],
     environment: dsl.Input[dsl.Artifact],
     archive: dsl.Output[dsl.Model],
@@ -27,6 +28,8 @@ def publish(
     report: dsl.Output[dsl.HTML],
     model_card: dsl.Output[dsl.Markdown],
     model_card_json: dsl.Output[dsl.Artifact],
+    race: str = "",
+    evaluation: str = "",
     algorithm: str = "clipped_ppo",
     hyperparameters: str = "",
     seed: int = 0,
@@ -49,6 +52,7 @@ def publish(
         evaluation_metrics: DeepRacer's evaluation metrics.
         evaluation_simtrace: Sim trace of the evaluation.
         video: The laps of the evaluation.
+        videos: Three views of every trial of the evaluation.
         reward_map_png: The reward over the track.
         environment: What build_sim_image built.
         archive: model.tar.gz for the car.
@@ -56,6 +60,8 @@ def publish(
         report: Plots and figures in one page that opens offline.
         model_card: What made this model, for people.
         model_card_json: The same for programs.
+        race: DeepRacer's training YAML that was given.
+        evaluation: YAML keys for the evaluation that were given.
         algorithm: The algorithm that trained it.
         hyperparameters: The hyperparameters that were given.
         seed: The seed that was given.
@@ -92,10 +98,16 @@ def publish(
             evaluation_simtrace.path,
             "--video",
             video.path,
+            "--videos",
+            videos.path,
             "--reward-map-png",
             reward_map_png.path,
             "--environment",
             environment.path,
+            "--race",
+            race,
+            "--evaluation",
+            evaluation,
             "--algorithm",
             algorithm,
             "--hyperparameters",

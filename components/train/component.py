@@ -18,6 +18,8 @@ def train(
     simtrace: dsl.Output[dsl.Dataset],
     summary: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    race: str = "",
+    training_videos: int = 0,
     algorithm: str = "clipped_ppo",
     hyperparameters: str = "",
     metadata: str = "",
@@ -45,6 +47,8 @@ def train(
         simtrace: DeepRacer's sim traces of training, one CSV file an iteration.
         summary: What came of it, as JSON (first_lap_s, steps, iterations, seconds, best).
         metrics: The same figures for the pipeline's page.
+        race: DeepRacer's training YAML. Default: a time trial.
+        training_videos: Make a video of every so many-th iteration. 0: none.
         algorithm: clipped_ppo, sac or dqn.
         hyperparameters: hyperparameters.json as DeepRacer has it. Default: KubeRacer's.
         metadata: model_metadata.json as DeepRacer has it. Default: KubeRacer's.
@@ -71,6 +75,10 @@ def train(
             track_name,
             "--environment",
             environment.path,
+            "--race",
+            race,
+            "--training-videos",
+            training_videos,
             "--algorithm",
             algorithm,
             "--hyperparameters",

@@ -14,6 +14,8 @@ def validate_reward(
     track_name: dsl.OutputPath(str),  # type: ignore[valid-type]
     reward_map: dsl.Output[dsl.HTML],
     reward_map_png: dsl.Output[dsl.Artifact],
+    race: str = "",
+    evaluation: str = "",
     allowed_imports: str = "",
     requirements: str = "",
 ):
@@ -27,6 +29,8 @@ def validate_reward(
         track_name: The track's name.
         reward_map: The reward over the track, as a page.
         reward_map_png: The same as a picture.
+        race: DeepRacer's training YAML; it is checked with the track. Default: a time trial.
+        evaluation: YAML keys that replace those of race in the evaluation. Default: none.
         allowed_imports: More modules that the function may import, separated by commas.
         requirements: pip requirement lines of what the function imports.
     """
@@ -38,6 +42,10 @@ def validate_reward(
             reward,
             "--track",
             track,
+            "--race",
+            race,
+            "--evaluation",
+            evaluation,
             "--allowed-imports",
             allowed_imports,
             "--requirements",

@@ -41,6 +41,10 @@ AllowedImports = Annotated[
 ]
 
 
+Race = Annotated[Path | None, typer.Option(help="The race: DeepRacer's training YAML. Default: a time trial.")]
+EvaluationRace = Annotated[Path | None, typer.Option(help="YAML whose keys replace those of --race in the evaluation.")]
+
+
 class Backend(StrEnum):
     LOCAL = "local"
     ARGO = "argo"
@@ -54,6 +58,8 @@ Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
 def run(
     track: Track = None,
     reward: Reward = None,
+    race: Race = None,
+    evaluation: EvaluationRace = None,
     algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
     hyperparameters: Annotated[Path | None, typer.Option(help="DeepRacer's hyperparameters.json.")] = None,
     metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
@@ -71,6 +77,9 @@ def run(
     ] = None,
     resets: Annotated[
         int | None, typer.Option(min=0, help="How often the car may be put back in one lap of the evaluation.")
+    ] = None,
+    training_videos: Annotated[
+        int | None, typer.Option(min=0, help="A video of every so many-th training iteration. 0: none.")
     ] = None,
     rollout_workers: Annotated[
         int | None, typer.Option(min=0, help="Workers that drive cars for the trainer. 0: it drives them itself.")
@@ -116,11 +125,13 @@ def run(
         "off_track_penalty": off_track_penalty,
         "collision_penalty": collision_penalty,
         "resets": resets,
+        "training_videos": training_videos,
         "rollout_workers": rollout_workers,
         "cars_per_worker": cars_per_worker,
         "queue": queue,
         "registry": registry,
     }
+    parameters |= given.races(race, evaluation, parameters)
     resume = _run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)
     run_pipeline("race", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
@@ -129,6 +140,7 @@ def run(
 @app.command(epilog="Example: kuberacer sweep --seeds 0,1,2 --settings settings.json --minutes 2")
 def sweep(
     seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas. Default: 0,1,2.")] = None,
+    race: Race = None,
     settings: Annotated[
         Path | None,
         typer.Option(help='JSON file of named hyperparameters, such as {"default": {}, "slow": {"lr": 0.0001}}.'),
@@ -169,6 +181,8 @@ def sweep(
         "cars": cars,
         "rollout_workers": rollout_workers,
     }
+    parameters |= given.races(race, None, parameters)
+    del parameters["evaluation"]
     resume = _run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, False, pending_minutes)
     run_pipeline("sweep", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
@@ -178,6 +192,8 @@ def sweep(
 def validate(
     reward: Reward = None,
     track: Track = None,
+    race: Race = None,
+    evaluation: EvaluationRace = None,
     requirements: Requirements = None,
     allowed_imports: AllowedImports = None,
     out: Out = Path("out"),
@@ -186,6 +202,7 @@ def validate(
     from kuberacer.run.race import validate as check
 
     parameters = given.common(track, reward, requirements, allowed_imports)
+    parameters |= given.races(race, evaluation, parameters)
     print("\n".join(check(out, {name: value for name, value in parameters.items() if value is not None})))
 
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kuberacer.errors import UserError
+from kuberacer.formats.race_config import RaceConfig
+from kuberacer.formats.race_keys import PARAMETERS
+from kuberacer.formats.yaml_input import read_mapping
 from kuberacer.run.files import must_exist, read_user_file
 
 
@@ -18,14 +22,35 @@ def common(
         reward = read_user_file(Path(reward), "reward")
     if track is not None and track.endswith(".npy") and not track.startswith("s3://"):
         must_exist(Path(track), "track")
-    if track is not None and Path(track).exists():
-        track = str(Path(track).resolve())
     return {
-        "track": track,
+        "track": None if track is None else _absolute(track),
         "reward": reward,
         "requirements": text_of(requirements, "requirements"),
         "allowed_imports": allowed_imports,
     }
+
+
+def races(race: Path | None, evaluation: Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts of the two YAML files, and the track that they name. parameters: what else was given.
+
+    Raises UserError on a faulty key, and on one that stands for a parameter which was given, too."""
+    texts = {"race": text_of(race, "race"), "evaluation": text_of(evaluation, "evaluation")}
+    told = RaceConfig.parse(texts["race"] or "", "training")
+    # The evaluation's own keys: those of the race are told of already.
+    RaceConfig.for_evaluation(texts["race"] or "", texts["evaluation"] or "")
+    for what, path in (("race", race), ("evaluation", evaluation)):
+        for key in read_mapping(texts[what] or "", what):
+            parameter = PARAMETERS.get(key, "")
+            if parameter == "track" and what == "evaluation":
+                continue  # another track than the training's
+            if parameters.get(parameter) is not None:
+                option = "--" + parameter.replace("_", "-")
+                raise UserError(f"{key} is in {path}, and {option} is given", f"leave out {key} or {option}")
+    return {**texts, **({"track": _absolute(told.world_name[0])} if told.world_name else {})}
+
+
+def _absolute(track: str) -> str:
+    return str(Path(track).resolve()) if Path(track).exists() else track
 
 
 def numbers(text: str) -> list[int]:

@@ -28,6 +28,8 @@ AHEAD_OF_MIDDLE = 0.058  # m: x, y lie 0.14 m ahead of the rear axle, the body's
 
 def main() -> None:
     options = arguments()
+    if options.videos:
+        options.videos.mkdir(parents=True, exist_ok=True)
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
     metadata = ModelMetadata.parse((options.model / "model_metadata.json").read_text(encoding="utf-8"))
     rules = Rules(options.trials, options.off_track_penalty, options.collision_penalty, options.resets)
@@ -94,6 +96,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--environment", type=Path, required=True, help="what build_sim_image wrote, JSON")
     parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
     parser.add_argument("--track-name", required=True)
+    parser.add_argument("--race", default="", help="DeepRacer's training YAML, text (default: a time trial)")
+    parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
+    parser.add_argument("--run", default="", help="whose checkpoints EVAL_CHECKPOINT names")
     parser.add_argument("--trials", type=int, default=3, help="laps to try (%(default)s)")
     parser.add_argument("--off-track-penalty", type=float, default=5.0, help="seconds (%(default)s)")
     parser.add_argument("--collision-penalty", type=float, default=5.0, help="seconds (%(default)s)")
@@ -102,6 +107,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--evaluation-metrics", type=Path, required=True, metavar="OUTPUT")
     parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder")
     parser.add_argument("--video", type=Path, required=True, metavar="OUTPUT", help=".mp4")
+    parser.add_argument("--videos", type=Path, metavar="OUTPUT", help="folder: three views of every trial")
     parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
     return parser.parse_args()
 

@@ -200,6 +200,9 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path, required=True)
     for name in INPUT_TEXTS:
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--videos", type=Path, help="folder of mp4, from the evaluation")
+    parser.add_argument("--race", default="", help="DeepRacer's training YAML, text")
+    parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
     parser.add_argument("--seed", type=int, required=True)
     for name in OUTPUTS:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="OUTPUT")

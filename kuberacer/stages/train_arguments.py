@@ -20,6 +20,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
     parser.add_argument("--track-name", required=True)
     parser.add_argument("--environment", type=Path, required=True, help="what build_sim_image wrote, JSON")
+    parser.add_argument("--race", default="", help="DeepRacer's training YAML, text (default: a time trial)")
+    parser.add_argument(
+        "--training-videos", type=int, default=0, help="a video of every so many-th iteration, 0: none (%(default)s)"
+    )
     parser.add_argument("--algorithm", default="clipped_ppo", help="clipped_ppo, sac or dqn (%(default)s)")
     parser.add_argument("--hyperparameters", default="", help="JSON text (default: KubeRacer's)")
     parser.add_argument("--metadata", default="", help="model metadata, JSON text (default: KubeRacer's)")

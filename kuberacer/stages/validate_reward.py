@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kuberacer.errors import UserError, run_main
+from kuberacer.formats.race_config import RaceConfig
 from kuberacer.reward.source import DEFAULT_IMPORTS, DEFAULT_NAME, RewardSource
 from kuberacer.stages.arguments import stage_parser
 
@@ -28,11 +29,15 @@ def main() -> None:
     allowed = DEFAULT_IMPORTS | more | modules
     # What can be seen without running anything comes before the slower imports.
     RewardSource.check(text, name, allowed)
+    race = RaceConfig.parse(options.race, "training")
+    evaluation = RaceConfig.for_evaluation(options.race, options.evaluation)
     # Not at the top: the checks above answer at once.
     from kuberacer.reward.trial import RewardTrial
     from kuberacer.sim.track import load_track
 
-    track = load_track(options.track, s3_client(options.track))
+    (route,) = race.or_parameter("WORLD_NAME", (options.track,))
+    track = load_track(route, s3_client(route))
+    check_races(race, evaluation, track)
     with RewardTrial(text, track, name, allowed, [folder] if folder else []) as trial:
         found = trial.drive()
         with ThreadPoolExecutor(1) as beside:
@@ -53,6 +58,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--reward", required=True, help="Python source, path of a .py file, or s3:// address of one")
     parser.add_argument("--track", required=True, help="own track's name, path of a .npy or folder, or s3:// address")
+    parser.add_argument("--race", default="", help="DeepRacer's training YAML, text (default: a time trial)")
+    parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
     parser.add_argument("--allowed-imports", default="", help="more modules that it may import, separated by commas")
     parser.add_argument("--requirements", default="", help="pip requirement lines of what it imports")
     outputs = parser.add_argument_group("outputs (each optional)")
@@ -77,6 +84,19 @@ def read_reward(given: str) -> tuple[str, str]:
         except OSError as error:
             raise UserError(f"reward {given} cannot be read: {error.strerror}", "check the path") from None
     return given, Path(os.environ.get("KUBERACER_REWARD_NAME") or DEFAULT_NAME).name
+
+
+def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> None:
+    """Raises UserError when the objects of one of the races do not fit on its track."""
+    from kuberacer.rollout.race_rules import scene_of
+    from kuberacer.sim.track import load_track
+
+    scene_of(race).check(track)
+    if evaluation.world_name == race.world_name:
+        scene_of(evaluation).check(track)
+        return
+    for name in evaluation.world_name:
+        scene_of(evaluation).check(load_track(name, s3_client(name)))
 
 
 def _decoded(data: bytes, origin: str) -> str:

@@ -233,3 +233,32 @@ def test_reward_and_track_from_the_store(tmp_path, monkeypatch):
 def test_help_has_an_example():
     ended = run_stage("--help")
     assert "example:\n  python -m kuberacer.stages.validate_reward --reward" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--race", "NUMBER_OF_OBSTACLE: 3"], "NUMBER_OF_OBSTACLE"),
+        (["--race", "RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 90"], "fit on pebble"),
+        (["--evaluation", "RACE_TYPE: HEAD_TO_BOT\nNUMBER_OF_BOT_CARS: 90"], "fit on pebble"),
+        (["--evaluation", "WORLD_NAME: [pebble, nowhere]"], "nowhere"),
+        (["--race", "WORLD_NAME: nowhere"], "nowhere"),
+    ],
+)
+def test_a_race_that_cannot_be_is_found_before_the_training(arguments, named):
+    ended = run_stage("--reward", "def reward_function(params): return params['x']", "--track", "pebble", *arguments)
+    assert ended.returncode == 1
+    cause, remedy = ended.stderr.splitlines()
+    assert named in cause
+    assert remedy.startswith("remedy: ")
+
+
+def test_the_track_of_the_yaml_goes_before_the_parameter(tmp_path):
+    name = tmp_path / "name"
+    text = "WORLD_NAME: pebble\nRACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 2"
+    ended = run_stage(
+        "--reward", "def reward_function(params): return params['x']", "--track", "kidney", "--race", text,
+        "--track-name", str(name),
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert name.read_text() == "pebble"
