@@ -1,5 +1,6 @@
 """The example rewards: what each is for shows in its numbers, and each runs alone."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from kuberacer.reward.runner import RewardRunner
 from kuberacer.reward.samples import Lane, drive_lap, place_objects
 from kuberacer.reward.source import RewardSource
+from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import load_track
 
 REWARDS = Path(__file__).parents[3] / "rewards"
@@ -37,9 +39,9 @@ def test_runs_alone(path):
     assert path.read_text().startswith('"""')
 
 
-def test_there_are_four():
+def test_the_readme_lists_all():
     names = {path.stem for path in REWARDS.glob("*.py")}
-    assert names == {"follow_center_line", "stay_inside_borders", "prevent_zig_zag", "avoid_objects"}
+    assert names == set(re.findall(r"\]\((\w+)\.py\)", (REWARDS / "README.md").read_text()))
 
 
 @pytest.mark.parametrize("name", ["follow_center_line", "stay_inside_borders", "prevent_zig_zag", "avoid_objects"])
@@ -95,3 +97,37 @@ def test_avoid_objects():
     assert np.any(among[:, 4] < 0.3)
     free = (among[:, 2] == empty[:, 2]) | (among[:, 4] == empty[:, 4])
     assert np.all(free)
+
+
+def fast_lap(rows: int, across: float = 0.0) -> np.ndarray:
+    """Rewards (rows,) of a lap driven in so many steps, the finish too."""
+    source = RewardSource.check((REWARDS / "fast_lap.py").read_text())
+    run = RewardRunner(source, TRACK, 1)
+    return np.array([run(values).item() for _, values in drive_lap(TRACK, [Lane(across)], rows)])
+
+
+def test_fast_lap_pays_what_is_won():
+    rewards = fast_lap(150)
+    # The first step says nothing yet: nothing was won, and the second has both.
+    np.testing.assert_allclose(rewards[2:-1], TRACK.length / 150 * 15.0, rtol=1e-6)
+    faster = fast_lap(75)
+    np.testing.assert_allclose(faster[2:-1], 2.0 * rewards[2], rtol=1e-6)
+    assert faster[-1] - faster[-2] > 1.9 * (rewards[-1] - rewards[-2]) > 5.0
+
+
+def test_fast_lap_wants_the_wheels_on_the_road():
+    assert np.all(fast_lap(150, across=0.9)[2:-1] < 0.3 * fast_lap(150)[2:-1])
+    assert np.all(fast_lap(150, across=1.3) < 0.0)
+
+
+def test_fast_lap_forgets_the_episode_before():
+    source = RewardSource.check((REWARDS / "fast_lap.py").read_text())
+    run = RewardRunner(source, TRACK, 1)
+    rewards = []
+    for _ in range(2):
+        values = ParamArrays.allocate(TRACK, 1)
+        for step in (1, 2):
+            values.progress[:], values.steps[:], values.all_wheels_on_track[:] = 0.7 * step, step, True
+            rewards.append(run(values).item())
+    assert rewards[:2] == rewards[2:]
+    assert rewards[0] == pytest.approx(0.007 * TRACK.length * 15.0)
