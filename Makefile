@@ -89,6 +89,10 @@ validate: setup ## check a reward function and a race: REWARD=file [TRACK=…] [
 tracks: setup ## list the tracks with length, width and a picture
 	@$(KUBERACER) tracks
 
+.PHONY: leaderboard
+leaderboard: setup ## rank the published models, of the bucket of KUBERACER_S3_BUCKET or of out/: [NAME=LEADERBOARD_NAME]
+	@$(KUBERACER) leaderboard $(call given,NAME)
+
 .PHONY: compile
 compile: setup ## compile the pipeline for upload in the Kubeflow UI
 	@$(KUBERACER) compile

@@ -214,6 +214,17 @@ def tracks(out: Out = Path("out")) -> None:
     print("\n".join(list_tracks(out)))
 
 
+@app.command(epilog="Example: kuberacer leaderboard --name club-2026")
+def leaderboard(
+    name: Annotated[str, typer.Option(help="LEADERBOARD_NAME of the runs to show. Default: all runs.")] = "",
+    out: Out = Path("out"),
+) -> None:
+    """Rank the published models by their best lap: those of the bucket that KUBERACER_S3_BUCKET names, else of OUT."""
+    from kuberacer.run.leaderboard import make_leaderboard
+
+    print("\n".join(make_leaderboard(out, name)))
+
+
 @app.command(epilog="Example: kuberacer delete kidney-20260301-101500")
 def delete(
     run: Annotated[str, typer.Argument(help="A run on a cluster: its name, or `latest`.")], out: Out = Path("out")

@@ -100,6 +100,16 @@ class ObjectStore:
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}
 
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """The folders directly below `prefix` ("" or one with a slash at its end), in order, without their slash."""
+        token: dict[str, str] = {}
+        while True:
+            answer = self._call("list_objects_v2", prefix, Bucket=self.bucket, Prefix=prefix, Delimiter="/", **token)
+            yield from (entry["Prefix"].removesuffix("/") for entry in answer.get("CommonPrefixes", ()))
+            if not answer.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": answer["NextContinuationToken"]}
+
     def size(self, key: str) -> int | None:
         """Bytes of the object; None when there is no such object."""
         try:
