@@ -32,14 +32,16 @@ ARRAY_KEYS: dict[str, tuple[type, tuple[int, ...]]] = {
     "closest_waypoints": (np.int64, (2,)),
     "closest_objects": (np.int64, (2,)),
 }
-OBJECT_KEYS = (
-    "objects_location",
-    "objects_left_of_center",
-    "objects_speed",
-    "objects_heading",
-    "objects_distance_from_center",
-    "objects_distance",
-)
+# The same of what there is one of for each object: the shape after the axes of cars and objects.
+OBJECT_ARRAY_KEYS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "objects_location": (np.float64, (2,)),
+    "objects_left_of_center": (np.bool_, ()),
+    "objects_speed": (np.float64, ()),
+    "objects_heading": (np.float64, ()),
+    "objects_distance_from_center": (np.float64, ()),
+    "objects_distance": (np.float64, ()),
+}
+OBJECT_KEYS = tuple(OBJECT_ARRAY_KEYS)
 Waypoints = tuple[tuple[float, float], ...]
 
 
@@ -48,7 +50,11 @@ class ParamArrays:
     """The reward's parameters of all cars, first axis the car.
 
     Metres, m/s, degrees (heading -180..180), seconds, percent. `is_reversed` cars drive against the route's direction
-    and see its waypoints in reverse order. The objects_* keys are empty lists: a time trial has no objects.
+    and see its waypoints in reverse order.
+
+    The objects_* arrays have a second axis, the object: boxes, bots, other racers; its length is 0 in a time trial.
+    objects_location (cars, objects, 2): x, y. objects_distance: along the centre line in the driving direction.
+    objects_heading: degrees -180..180, 0 for what stands still. closest_objects: [behind, ahead] of the car, indices.
     """
 
     all_wheels_on_track: np.ndarray
@@ -69,6 +75,12 @@ class ParamArrays:
     steps: np.ndarray
     closest_waypoints: np.ndarray
     closest_objects: np.ndarray
+    objects_location: np.ndarray
+    objects_left_of_center: np.ndarray
+    objects_speed: np.ndarray
+    objects_heading: np.ndarray
+    objects_distance_from_center: np.ndarray
+    objects_distance: np.ndarray
     track_width: float
     track_length: float
     waypoints: Waypoints
@@ -76,11 +88,17 @@ class ParamArrays:
 
     @classmethod
     def allocate(
-        cls, track: Track, cars: int, empty: Callable[[str, tuple[int, ...], type], np.ndarray] | None = None
+        cls,
+        track: Track,
+        cars: int,
+        empty: Callable[[str, tuple[int, ...], type], np.ndarray] | None = None,
+        objects: int = 0,
     ) -> "ParamArrays":
-        """Arrays for `cars` cars on `track`, all zero; `empty(key, shape, dtype)` may place them elsewhere."""
+        """Arrays for `cars` cars on `track`, each with so many objects, all zero; `empty(key, shape, dtype)` may place
+        them elsewhere."""
         make = empty or (lambda key, shape, dtype: np.zeros(shape, dtype))
-        arrays = {key: make(key, (cars, *rest), dtype) for key, (dtype, rest) in ARRAY_KEYS.items()}
+        specs = array_keys(objects)
+        arrays = {key: make(key, (cars, *rest), dtype) for key, (dtype, rest) in specs.items()}
         return cls(
             **arrays,
             track_width=track.width,
@@ -93,14 +111,24 @@ class ParamArrays:
     def cars(self) -> int:
         return len(self.x)
 
+    @property
+    def objects(self) -> int:
+        """Objects that each car meets."""
+        return self.objects_speed.shape[1]
+
     def waypoints_of(self, car: int) -> Waypoints:
         """The waypoints in the order in which this car passes them; closest_waypoints are indices into these."""
         return self.reversed_waypoints if self.is_reversed[car] else self.waypoints
 
     def copy_from(self, other: "ParamArrays") -> None:
-        """Take over all cars' values of other arrays of the same number of cars."""
-        for key in ARRAY_KEYS:
+        """Take over all cars' values of other arrays of the same numbers of cars and objects."""
+        for key in (*ARRAY_KEYS, *OBJECT_ARRAY_KEYS):
             getattr(self, key)[...] = getattr(other, key)
+
+
+def array_keys(objects: int) -> dict[str, tuple[type, tuple[int, ...]]]:
+    """All arrays of a ParamArrays with so many objects: key -> (dtype, shape after the cars' axis)."""
+    return ARRAY_KEYS | {key: (dtype, (objects, *rest)) for key, (dtype, rest) in OBJECT_ARRAY_KEYS.items()}
 
 
 ALL_KEYS = (*ARRAY_KEYS, "track_width", "track_length", "waypoints", *OBJECT_KEYS)
@@ -120,8 +148,10 @@ def _python_value(values: ParamArrays, car: int, key: str) -> Any:
         return array.item(car) if array.ndim == 1 else array[car].tolist()
     if key == "waypoints":
         return list(values.waypoints_of(car))
+    if key == "objects_location":
+        return [(x, y) for x, y in values.objects_location[car].tolist()]
     if key in OBJECT_KEYS:
-        return []
+        return getattr(values, key)[car].tolist()
     if key in ("track_width", "track_length"):
         return getattr(values, key)
     raise KeyError(key)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kuberacer.sim.params import ALL_KEYS, params_dict
+from kuberacer.sim.params import ALL_KEYS, ParamArrays, params_dict
 from kuberacer.sim.race_sim import RaceSim
 from sim.roads import available_tracks, oval, straight
 
@@ -157,3 +157,19 @@ def test_open_track_ends_at_its_end():
     assert sim.status_name(0) == "lap_complete"
     assert sim.values.progress[0] == 100.0
     assert sim.values.closest_waypoints[0].tolist() == [19, 20]
+
+
+def test_objects_in_the_dictionary_are_plain_lists():
+    values = ParamArrays.allocate(oval(), 2, objects=2)
+    values.objects_location[1] = [[1.0, 2.0], [3.0, 4.0]]
+    values.objects_left_of_center[1] = [True, False]
+    values.objects_heading[1] = [0.0, -90.0]
+    params = params_dict(values, 1)
+    assert values.objects == 2
+    assert params["objects_location"] == [(1.0, 2.0), (3.0, 4.0)]
+    assert params["objects_left_of_center"] == [True, False]
+    assert params["objects_heading"] == [0.0, -90.0]
+    assert all(type(item) is float for item in (*params["objects_location"][0], *params["objects_speed"]))
+    other = ParamArrays.allocate(oval(), 2, objects=2)
+    other.copy_from(values)
+    assert params_dict(other, 1) == params
