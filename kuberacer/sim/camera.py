@@ -51,7 +51,7 @@ class Camera:
     @property
     def focal_length(self) -> float:
         """In pixels; they are square."""
-        return float(0.5 * WIDTH / np.tan(0.5 * self.field_of_view))
+        return 0.5 * WIDTH / math.tan(0.5 * self.field_of_view)
 
     def row_table(self, texel: float) -> np.ndarray:
         """(HEIGHT, 4) float64: what a row's centre sees on the ground, as 16.16 texels of the level to look into.

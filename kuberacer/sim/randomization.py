@@ -70,14 +70,14 @@ def nominal(car: np.void, substep: float) -> None:
 
 def lag_gain(time_constant: float, substep: float) -> float:
     """Share of the gap that a first-order lag closes in one substep."""
-    return float(1.0 - np.exp(-substep / time_constant))
+    return 1.0 - math.exp(-substep / time_constant)
 
 
 def randomize(car: np.void, draws: Draws, substep: float) -> tuple[Camera, np.ndarray]:
     """Draw a car's body into its record; returns its camera and the lookup table (256,) uint8 of its greys."""
     car["latency"] = int(draws.uniform(0.0, 4.0))
     car["grip"] = draws.uniform(0.7, 1.3)
-    car["steering_bias"] = np.deg2rad(draws.uniform(-2.0, 2.0))
+    car["steering_bias"] = math.radians(draws.uniform(-2.0, 2.0))
     car["steering_gain"] = lag_gain(STEERING_LAG * draws.uniform(0.5, 2.0), substep)
     car["speed_gain"] = lag_gain(SPEED_LAG * draws.uniform(0.5, 2.0), substep)
     car["noise"] = draws.uniform(0.0, 16.0)
@@ -85,7 +85,7 @@ def randomize(car: np.void, draws: Draws, substep: float) -> tuple[Camera, np.nd
     car["drop"] = draws.uniform(0.0, 0.05)
     camera = Camera(
         height=0.130 + draws.uniform(-0.01, 0.01),
-        pitch=np.deg2rad(15.0 + draws.uniform(-2.0, 2.0)),
+        pitch=math.radians(15.0 + draws.uniform(-2.0, 2.0)),
         field_of_view=1.13 * draws.uniform(0.95, 1.05),
     )
     return camera, grey_lookup(draws)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import params_dict
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.race_vector_env import follow_center_line
@@ -27,6 +28,7 @@ PEERS = ("carracing", "envpool", "highway")
 ROUNDS, SECONDS = 5, 0.5  # of CPU, a measurement
 BATCHES = (64, 1)
 TRACK = "hairpin"
+PLAIN, RANDOMIZED = SimConfig(), SimConfig(randomization=True)
 
 
 def plain_reward(params: dict) -> float:
@@ -44,8 +46,8 @@ REWARD_KEYS = ("all_wheels_on_track", "distance_from_center", "track_width", "sp
 class Ours:
     """The simulator with a reward: None, "numpy", "python" (given what it reads) or "python_all" (given all keys)."""
 
-    def __init__(self, cars: int, reward: str | None):
-        self.sim, self.reward = RaceSim(load_track(TRACK), cars), reward
+    def __init__(self, cars: int, reward: str | None, config: SimConfig = PLAIN):
+        self.sim, self.reward = RaceSim(load_track(TRACK), cars, config=config), reward
         self.sim.reset()
         self.actions = np.random.default_rng(0).uniform([[-30.0], [0.5]], [[30.0], [2.0]], (256, 2, cars))
 
@@ -119,6 +121,7 @@ def measure(environments: int) -> dict[str, float]:
     tail = "" if environments == BATCHES[0] else f"_n{environments}"
     peers = {name: Peer(name, environments) for name in PEERS} if PEERS_PYTHON.exists() else {}
     ours = {kind: Ours(environments, kind) for kind in (None, "numpy", "python", "python_all")}
+    randomized = Ours(environments, None, RANDOMIZED)
     rates: dict[str, list[float]] = {}
     ratios: dict[str, list[float]] = {}
     try:
@@ -126,6 +129,8 @@ def measure(environments: int) -> dict[str, float]:
             own = {kind: player.play(SECONDS) for kind, player in ours.items()}
             for kind, rate in own.items():
                 rates.setdefault(f"sim_steps_per_cpu_s{_KINDS[kind]}{tail}", []).append(rate)
+            rates.setdefault(f"sim_steps_per_cpu_s_randomized{tail}", []).append(rate := randomized.play(SECONDS))
+            ratios.setdefault(f"sim_randomized_share{tail}", []).append(rate / own[None])
             for name, peer in peers.items():
                 rate = peer.play(SECONDS)
                 rates.setdefault(f"{name}_steps_per_cpu_s{tail}", []).append(rate)
