@@ -8,7 +8,6 @@ from kuberacer.formats.status import LABELS
 from kuberacer.formats.write import write_atomically
 
 VERSION = 2.0
-BEST_MODEL_METRIC = "progress"
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,13 @@ class TrainingMetrics:
     """The whole file."""
 
     metrics: list[TrainingMetric] = field(default_factory=list)
+    best_model_metric: str = "progress"  # or reward
 
     def write(self, path: Path) -> None:
         document = {
             "metrics": [asdict(metric) for metric in self.metrics],
             "version": VERSION,
-            "best_model_metric": BEST_MODEL_METRIC,
+            "best_model_metric": self.best_model_metric,
         }
         write_atomically(path, json.dumps(document) + "\n")
 
@@ -62,4 +62,5 @@ class TrainingMetrics:
     def read(cls, path: Path) -> "TrainingMetrics":
         """Raises KeyError or TypeError when an entry has other keys."""
         document = json.loads(path.read_text(encoding="utf-8"))
-        return cls([TrainingMetric(**entry) for entry in document["metrics"]])
+        metrics = [TrainingMetric(**entry) for entry in document["metrics"]]
+        return cls(metrics, document.get("best_model_metric", "progress"))

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
 from kuberacer.rollout.handout import NodeCache, Setup
-from kuberacer.rollout.laps import drive_laps
 from kuberacer.rollout.policy_loader import PolicyLoader
 from kuberacer.rollout.worker import Pace, read_setup
 
@@ -52,7 +51,7 @@ class Evaluator:
             self.pace.touch()
             return policy.best_actions(frames)
 
-        lap = drive_laps(actions, setup.track(), setup.model(), setup.stack, setup.seed)
+        lap = setup.drive_laps(actions, setup.stack)
         self.laps += 1
         self.broker.tell_lap(newest.session, newest.version, asdict(lap))
         self.say(f"policy {newest.version}: {lap.laps} laps, {lap.progress:.0f} %, {lap.seconds:.2f} s")

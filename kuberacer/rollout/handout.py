@@ -8,23 +8,32 @@ import fcntl
 import hashlib
 import json
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.reward.extra_modules import cache_folder
+from kuberacer.reward.extra_modules import cache_folder, site_of
+from kuberacer.reward.process import RewardProcess
+from kuberacer.rollout.laps import STARTS, Lap, Policy, drive_laps
+from kuberacer.rollout.rules_json import rules_from_json, rules_to_json
+from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.track import Track
 from kuberacer.store.client import ObjectStore
 
+SCHEMA = 2
 KEPT_POLICIES = 4  # in the store and in a node's cache: the newest, and those that a slow worker may still ask for
 
 
 @dataclass(frozen=True)
 class Setup:
-    """route: (n, 6) as in a route file. metadata: model metadata's JSON. environment: what build_sim_image wrote."""
+    """route: (n, 6) as in a route file. metadata: model metadata's JSON. environment: what build_sim_image wrote.
+
+    rules: of the episodes. lap_rules: of the deterministic laps, lap_starts of them; reward_counts: their reward says
+    which policy is the best."""
 
     track_name: str
     route: list[list[float]]
@@ -35,8 +44,11 @@ class Setup:
     cars: int
     stack: int
     seed: int
-    randomization: bool = False
-    schema: int = 1
+    rules: SimConfig = SimConfig()  # noqa: RUF009  it is frozen
+    lap_rules: SimConfig = SimConfig()  # noqa: RUF009
+    lap_starts: int = STARTS
+    reward_counts: bool = False
+    schema: int = SCHEMA
 
     def track(self) -> Track:
         return Track.from_route(np.array(self.route), self.track_name)
@@ -44,16 +56,36 @@ class Setup:
     def model(self) -> ModelMetadata:
         return ModelMetadata.parse(self.metadata, self.algorithm)
 
+    def reward_process(self, cars: int, index: int = 0) -> RewardProcess:
+        """The reward function for so many cars of a worker; the caller closes it."""
+        site = site_of(self.environment)
+        return RewardProcess(
+            self.reward, self.track(), cars, extra_paths=[site] if site else [], seed=self.seed + index
+        )
+
+    def drive_laps(self, policy: Policy, stack: int) -> Lap:
+        """The deterministic laps of a policy that sees `stack` time steps."""
+        # A process for each drive: what a reward function remembers of one policy's laps is not the next one's.
+        with self.reward_process(self.lap_starts) if self.reward_counts else nullcontext() as reward:
+            return drive_laps(
+                policy, self.track(), self.model(), stack, self.seed, self.lap_rules, self.lap_starts, reward
+            )
+
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("rules", "lap_rules"):
+            values[name] = rules_to_json(values[name])
+        return json.dumps(values, sort_keys=True).encode()
 
     @classmethod
     def parse(cls, text: bytes) -> Self:
         """Raises ValueError or TypeError for what is none of this version."""
-        setup = cls(**json.loads(text))
-        if setup.schema != 1:
-            raise ValueError(f"a setup of schema {setup.schema}: trainer and workers must be of one version")
-        return setup
+        values = json.loads(text)
+        if values.get("schema") != SCHEMA:
+            raise ValueError(f"a setup of schema {values.get('schema')}: trainer and workers must be of one version")
+        for name in ("rules", "lap_rules"):
+            values[name] = rules_from_json(values[name])
+        return cls(**values)
 
 
 @dataclass

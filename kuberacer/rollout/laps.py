@@ -7,45 +7,63 @@ import numpy as np
 
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.simulator import simulator
 from kuberacer.sim.episode import SimConfig
-from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import Track
 
 Policy = Callable[[np.ndarray], np.ndarray]  # observations (cars, height, width, depth) uint8 -> actions
-STARTS = 3  # the line, and two more places: who completes a lap from each has not been lucky once
+STARTS = 5  # the line, and more places: who completes a lap from each has not been lucky once
+RULES = SimConfig()
 
 
 @dataclass(frozen=True)
 class Lap:
-    """Tries at a lap from STARTS places; all but `laps` tell of the one from the start line."""
+    """Tries at a lap from several places; all but `laps` and `reward` tell of the one from the start line."""
 
     completed: bool
     progress: float  # percent
     seconds: float  # simulated
     status: str
     laps: int  # completed, over all starts
+    reward: float | None = None  # of a try, their mean; None: the laps count, not the reward
 
     def better_than(self, other: "Lap | None") -> bool:
-        """More completed laps win; then the shorter time from the line; then the longer way."""
+        """More completed laps win, or the higher reward; then the shorter time from the line; then the longer way."""
         return other is None or self.rank() > other.rank()
 
-    def rank(self) -> tuple[int, float, float]:
-        return (self.laps, -self.seconds if self.completed else -np.inf, self.progress)
+    def rank(self) -> tuple[float, float, float]:
+        first = self.laps if self.reward is None else self.reward
+        return (first, -self.seconds if self.completed else -np.inf, self.progress)
 
 
-def drive_laps(policy: Policy, track: Track, metadata: ModelMetadata, stack: int, seed: int = 0) -> Lap:
-    """One car from each start, without resets. The simulator is deterministic: one try says what many would."""
-    # A training's first episodes start where it takes: car 0 on the line, the others spread over the lap.
-    sim = RaceSim(track, STARTS, seed=seed, config=SimConfig())
+def drive_laps(
+    policy: Policy,
+    track: Track,
+    metadata: ModelMetadata,
+    stack: int,
+    seed: int = 0,
+    rules: SimConfig = RULES,
+    starts: int = STARTS,
+    reward: Callable[[ParamArrays], np.ndarray] | None = None,
+) -> Lap:
+    """One car from each start, without resets. The simulator is deterministic: one try says what many would.
+
+    rules: race_rules.lap_rules; what they draw (places of objects, domain randomisation) is drawn from the seed, the
+    same each time. reward: makes the laps' reward, and not their number, what counts; for `starts` cars."""
+    # Car 0 starts on the line, the others spread over the lap.
+    sim = simulator(track, starts, metadata, rules, seed)
     sim.reset()
     sim.render()
     frames = FrameStack(sim.frames, stack)
-    running = np.ones(STARTS, bool)
-    never = np.zeros(STARTS, bool)
-    laps, line = 0, None
+    running = np.ones(starts, bool)
+    never = np.zeros(starts, bool)
+    laps, line, total = 0, None, 0.0
     while True:
         steering, speed = metadata.decode(policy(frames.observations))
         sim.advance(steering, speed)
+        if reward is not None:
+            total += float(reward(sim.values)[running].sum())
         ended = running & (sim.terminated | sim.truncated)
         running &= ~ended
         for car in np.flatnonzero(ended).tolist():
@@ -55,6 +73,7 @@ def drive_laps(policy: Policy, track: Track, metadata: ModelMetadata, stack: int
                 line = (status, float(sim.values.progress[0]), float(sim.values.sim_time[0]))
         if line is not None and not running.any():
             status, progress, seconds = line
-            return Lap(status == "lap_complete", progress, seconds, status, laps)
+            mean = None if reward is None else total / starts
+            return Lap(status == "lap_complete", progress, seconds, status, laps, mean)
         sim.render(running)
         frames.push(sim.frames, never)

@@ -49,6 +49,13 @@ def training_rules(race: RaceConfig, **others: Any) -> SimConfig:
     )
 
 
+def lap_rules(race: RaceConfig) -> SimConfig:
+    """The deterministic laps that measure a policy in between: the training's race, from places spread over the lap."""
+    return SimConfig(
+        reverse_direction=race.reverse_dir, randomization=race.enable_domain_randomization, scene=scene_of(race)
+    )
+
+
 def evaluation_rules(race: RaceConfig, **others: Any) -> SimConfig:
     """The trials of an evaluation: from the line. others: as for a training."""
     return SimConfig(

@@ -22,11 +22,12 @@ HISTORY, METRICS, PROGRESS = "history.jsonl", "TrainingMetrics.json", "progress.
 class Records:
     """The files of one training in `folder`: HISTORY, METRICS, PROGRESS and simtrace/N-iteration.csv."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, best_model_metric: str = "progress"):
+        self.folder, self.best_model_metric = folder, best_model_metric
         folder.mkdir(parents=True, exist_ok=True)
         metrics = folder / METRICS
         self.metrics = TrainingMetrics.read(metrics) if metrics.exists() else TrainingMetrics()
+        self.metrics.best_model_metric = best_model_metric
 
     def progress(self) -> Progress:
         """Where the training stands; a fresh one where nothing was written yet."""
@@ -46,6 +47,7 @@ class Records:
         for name in (HISTORY, METRICS, PROGRESS):
             shutil.copyfile(folder / name, self.folder / name)
         self.metrics = TrainingMetrics.read(self.folder / METRICS)
+        self.metrics.best_model_metric = self.best_model_metric
 
     def add(self, turn: Iteration, progress: Progress) -> None:
         rows = self.history() if turn.lap is None else []
@@ -88,7 +90,7 @@ class Records:
                 "evaluation",
                 episode=episodes,
                 trial=iteration,
-                reward=0.0,  # the deterministic lap is driven without the reward function
+                reward=lap.reward or 0.0,  # without that, the laps were driven without the reward function
                 started=time.time(),
                 sim_seconds=lap.seconds,
                 progress=lap.progress,

@@ -11,17 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from kuberacer.errors import UserError
-from kuberacer.reward.extra_modules import site_of
-from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
 from kuberacer.rollout.deepracer_sim import connect
 from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.rollout.fragment import Fragment, Tag, encode
 from kuberacer.rollout.handout import NodeCache, Setup
-from kuberacer.rollout.player import Player
+from kuberacer.rollout.player import BatchedReward, Player
 from kuberacer.rollout.policy_loader import PolicyLoader
-from kuberacer.sim.episode import SimConfig
+from kuberacer.rollout.simulator import simulator
 from kuberacer.sim.race_sim import RaceSim
 
 LONGEST_LOOK_S = 1.0
@@ -75,7 +73,7 @@ class RolloutWorker:
             self.loader.want(newest)  # while the simulator starts
             setup = self._setup(newest)
             try:
-                with self._reward(setup) as reward:
+                with setup.reward_process(setup.cars, self.index) as reward:
                     player = self._player(setup, reward)
                     self.say(f"plays {setup.cars} cars on {setup.track_name}, reward {reward.path}")
                     newest = self._play(player, newest)
@@ -137,25 +135,14 @@ class RolloutWorker:
     def _setup(self, newest: Announcement) -> Setup:
         return read_setup(self.cache, newest)
 
-    def _reward(self, setup: Setup) -> RewardProcess:
-        site = site_of(setup.environment)
-        return RewardProcess(
-            setup.reward,
-            setup.track(),
-            setup.cars,
-            extra_paths=[site] if site else [],
-            seed=setup.seed + self.index,
-        )
-
-    def _player(self, setup: Setup, reward: RewardProcess) -> Player:
+    def _player(self, setup: Setup, reward: BatchedReward) -> Player:
         sim = self._external(setup) if self.simulator else self._own(setup)
         rng = np.random.default_rng([setup.seed, self.index, zlib.crc32(self.broker.name.encode())])
         return Player(sim, reward, setup.model(), setup.stack, rng, self.pace)
 
     def _own(self, setup: Setup) -> RaceSim:
-        config = SimConfig(randomization=setup.randomization)
-        seed = setup.seed + self.index
-        sim = RaceSim(setup.track(), setup.cars, seed=seed, config=config, clean=setup.randomization)
+        rules, seed = setup.rules, setup.seed + self.index
+        sim = simulator(setup.track(), setup.cars, setup.model(), rules, seed, clean=rules.randomization)
         for _ in range(self.index % STARTS):
             sim.reset()  # other starting places than its neighbours'
         return sim

@@ -20,8 +20,8 @@ from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
+from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.write import write_atomically
-from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.assemble import Episodes
 from kuberacer.rollout.broker import TrainerBroker
@@ -29,16 +29,16 @@ from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.distributed import DistributedTrainer
 from kuberacer.rollout.handout import Handout, Setup
-from kuberacer.rollout.laps import Lap, drive_laps
+from kuberacer.rollout.laps import Lap
 from kuberacer.rollout.local_workers import LocalWorkers
 from kuberacer.rollout.own_pod import in_cluster
+from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
 from kuberacer.rollout.records import HISTORY, METRICS, Records
 from kuberacer.rollout.redis_server import RedisServer
+from kuberacer.rollout.simulator import simulator
 from kuberacer.rollout.trainer import Budget, Progress, Trainer
 from kuberacer.rollout.workers import RedisAddress, Workers
 from kuberacer.settings import StoreSettings
-from kuberacer.sim.episode import SimConfig
-from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 from kuberacer.stages.executor_output import write_metrics
 from kuberacer.stages.train_arguments import arguments
@@ -62,26 +62,25 @@ def main() -> None:
 
 def learn(options: argparse.Namespace, store: ObjectStore) -> None:
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
+    race = RaceConfig.parse(options.race, "training")
+    scene_of(race).check(track)
     metadata = ModelMetadata.parse(options.metadata, options.algorithm)
     hyper = Hyperparameters.parse(options.hyperparameters, metadata.algorithm)
     source = options.reward_file.read_text(encoding="utf-8")
     cars = options.cars_per_worker if options.rollout_workers else options.cars
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
-        records = Records(Path(work) / "records")
+        records = Records(Path(work) / "records", race.best_model_metric)
         agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=options.preset or None)
         environment = json.loads(options.environment.read_text(encoding="utf-8"))
         with Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints:
             resume(checkpoints, records)
+            setup = rollout_setup(options, race, metadata, source, environment, agent)
             if options.rollout_workers:
-                setup = rollout_setup(options, metadata, source, environment, agent)
                 progress = train_distributed(options, setup, hyper, agent, records, checkpoints)
             else:
-                site = site_of(environment)
-                with RewardProcess(
-                    source, track, cars, extra_paths=[site] if site else [], seed=options.seed
-                ) as reward:  # fmt: skip
+                with setup.reward_process(cars) as reward:
                     print(f"training {agent.precision}, reward {reward.path}", flush=True)
-                    progress = train(options, track, metadata, hyper, agent, reward, records, checkpoints)
+                    progress = train(options, setup, hyper, agent, reward, records, checkpoints)
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
@@ -104,8 +103,7 @@ def resume(checkpoints: Checkpointing, records: Records) -> None:
 
 def train(
     options: argparse.Namespace,
-    track: Track,
-    metadata: ModelMetadata,
+    setup: Setup,
     hyper: Hyperparameters,
     agent: Agent,
     reward: RewardProcess,
@@ -113,7 +111,8 @@ def train(
     checkpoints: Checkpointing,
 ) -> Progress:
     progress = records.progress()
-    sim = RaceSim(track, options.cars, seed=options.seed + agent.iteration, config=SimConfig())
+    track, metadata = setup.track(), setup.model()
+    sim = simulator(track, setup.cars, metadata, setup.rules, setup.seed + agent.iteration)
     collector = Collector(sim, reward, agent, metadata, agent.stack_size, next_episode=records.next_episode())
     budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
     if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
@@ -123,7 +122,7 @@ def train(
         collector=collector,
         budget=budget,
         freeze=checkpoints.freeze,
-        drive_laps=lambda graph: laps_of(graph, track, metadata, options.seed),
+        drive_laps=lambda graph: laps_of(graph, setup),
         keep=lambda turn, done: checkpoints.keep(turn, done, collector.trace, track.length),
         say=lambda line: print(f"progress: {line}", flush=True),
         progress=progress,
@@ -132,8 +131,14 @@ def train(
 
 
 def rollout_setup(
-    options: argparse.Namespace, metadata: ModelMetadata, source: str, environment: dict[str, Any], agent: Agent
+    options: argparse.Namespace,
+    race: RaceConfig,
+    metadata: ModelMetadata,
+    source: str,
+    environment: dict[str, Any],
+    agent: Agent,
 ) -> Setup:
+    """What is played, here or by workers."""
     return Setup(
         track_name=options.track_name,
         route=np.load(options.track_file, allow_pickle=False).tolist(),
@@ -144,6 +149,10 @@ def rollout_setup(
         cars=agent.cars,
         stack=agent.stack_size,
         seed=options.seed,
+        rules=training_rules(race),
+        lap_rules=lap_rules(race),
+        lap_starts=race.min_eval_trials,
+        reward_counts=race.best_model_metric == "reward",
     )
 
 
@@ -160,7 +169,7 @@ def train_distributed(
     budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
     if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
         return progress
-    track, metadata = setup.track(), setup.model()
+    track = setup.track()
 
     def say(line: str) -> None:
         print(f"progress: {line}", flush=True)
@@ -186,7 +195,7 @@ def train_distributed(
             budget=budget,
             work=checkpoints.work,
             freeze=checkpoints.freeze,
-            drive_laps=lambda graph: laps_of(graph, track, metadata, options.seed),
+            drive_laps=lambda graph: laps_of(graph, setup),
             keep=lambda turn, done, trace: checkpoints.keep(turn, done, trace, track.length),
             told=told,
             say=say,
@@ -226,11 +235,11 @@ def workers_for(options: argparse.Namespace, image: str, redis: RedisAddress, wo
     return LocalWorkers(options.run, redis, StoreSettings.from_environment().environment(), work / "worker-logs")
 
 
-def laps_of(graph: Path, track: Track, metadata: ModelMetadata, seed: int) -> Lap:
+def laps_of(graph: Path, setup: Setup) -> Lap:
     """How the very graph drives which the car would get."""
-    policy = FrozenPolicy(graph, metadata)
+    policy = FrozenPolicy(graph, setup.model())
     try:
-        return drive_laps(policy.best_actions, track, metadata, policy.stack_size, seed)
+        return setup.drive_laps(policy.best_actions, policy.stack_size)
     finally:
         policy.close()
 

@@ -30,8 +30,8 @@ class DamagedError(UserError):
 class Manifest:
     """One checkpoint.
 
-    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress} of its deterministic laps, None where they
-    have not been driven. saved_at: seconds since the epoch.
+    files: name -> (sha256, bytes). lap: {laps, completed, seconds, progress, perhaps reward} of its deterministic laps,
+    None where they have not been driven. saved_at: seconds since the epoch.
     """
 
     iteration: int
@@ -40,12 +40,14 @@ class Manifest:
     saved_at: float
     schema: int = SCHEMA
 
-    def rank(self) -> tuple[int, float, float]:
-        """Completed laps first, then the shorter time, then the longer way; without laps, behind all others."""
+    def rank(self) -> tuple[float, float, float]:
+        """Completed laps first, or their reward where it is known, then the shorter time, then the longer way;
+        without laps, behind all others."""
         if self.lap is None:
-            return (-1, -math.inf, 0.0)
+            return (-math.inf, -math.inf, 0.0)
         seconds = self.lap["seconds"] if self.lap["completed"] else math.inf
-        return (self.lap["laps"], -seconds, self.lap["progress"])
+        reward = self.lap.get("reward")
+        return (self.lap["laps"] if reward is None else reward, -seconds, self.lap["progress"])
 
     @classmethod
     def parse(cls, text: bytes, key: str) -> "Manifest":
