@@ -1,11 +1,10 @@
 """The camera's geometry: which strip of ground each row of a frame sees."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import float64, int64, njit, void
 
+from kuberacer.sim.render_kernels import fill_row_table
 from kuberacer.sim.texture import LEVELS, SKY
 
 WIDTH, HEIGHT = 160, 120
@@ -20,24 +19,6 @@ SENSORS: dict[str, tuple[float, ...]] = {
     "LEFT_CAMERA": (BESIDE,),
     "STEREO_CAMERAS": (BESIDE, -BESIDE),
 }
-
-
-@njit(void(float64, float64, float64, float64, float64, int64, float64, float64[:, ::1]), cache=True)
-def fill_row_table(height, pitch, focal_length, texel, farthest, levels, sky, table):
-    """See Camera.row_table; what other modules define comes as an argument (numba's cache knows this file alone)."""
-    cos, sin = math.cos(pitch), math.sin(pitch)
-    for r in range(len(table)):
-        down_image = (r + 0.5 - 0.5 * len(table)) / focal_length
-        down = sin + down_image * cos  # of a ray one metre long along the optical axis
-        depth = height / down if down > 0.0 else math.inf
-        forward = depth * (cos - down_image * sin)
-        if not forward < farthest:
-            table[r, 0], table[r, 1], table[r, 2], table[r, 3] = sky, 0.0, 0.0, 0.0
-            continue
-        lateral = depth / focal_length
-        level = min(max(math.floor(math.log2(max(1.5 * lateral / texel, 1.0))), 0), levels - 1)
-        scale = 65536.0 / (texel * 2.0**level)
-        table[r, 0], table[r, 1], table[r, 2], table[r, 3] = forward * scale, lateral * scale, scale, level
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,15 @@
 """Domain randomisation's part of a camera frame, drawn apart from the frame: clean frames travel, noise need not.
 
-Bit for bit what RaceSim draws: it depends on (seed, car, episode, step) alone. Compiled at first use, without numba's
-cache: a change in render_kernels, whose functions are used here, would not be noticed.
+Bit for bit what RaceSim draws: it depends on (seed, car, episode, step) alone.
 """
 
 import numpy as np
-from numba import njit
 
 from kuberacer.sim import step_kernels as kernels
+from kuberacer.sim.noise_kernels import noise_keys, spoil_frames
 from kuberacer.sim.randomization import Draws, randomize
-from kuberacer.sim.render_kernels import degrade, frame_key, light, view_key
 
 REMEMBERED = 4096  # episodes whose draws are kept
-
-
-@njit(nogil=True)
-def _keys(cars, numbers, seed, keys):
-    for i in range(len(cars)):
-        keys[i] = frame_key(seed, numbers[i], cars[i])
-
-
-@njit(nogil=True)
-def _spoil(frames, cars, lookups, keys):
-    for i in range(len(frames)):
-        for view in range(frames.shape[1]):
-            light(frames[i, view], lookups[i])
-            degrade(frames[i, view], cars[i], view_key(keys[i], view))
 
 
 class CameraNoise:
@@ -40,7 +24,7 @@ class CameraNoise:
         drawn."""
         frames = np.array(clean)
         cars, lookups = self._cars(episodes, steps)
-        _spoil(frames, cars, lookups, self._frame_keys(cars))
+        spoil_frames(frames, cars, lookups, self._frame_keys(cars))
         return frames
 
     def drawn(self, episodes: np.ndarray, steps: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -52,8 +36,7 @@ class CameraNoise:
 
     def _frame_keys(self, cars: np.ndarray) -> np.ndarray:
         keys = np.zeros(len(cars), np.uint64)
-        # As an int64, like the renderer's argument.
-        _keys(cars, np.arange(len(cars)), self.seed, keys)
+        noise_keys(cars, np.arange(len(cars)), np.uint64(self.seed & (2**64 - 1)), keys)
         return keys
 
     def _cars(self, episodes: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,27 +1,53 @@
-"""Where numba finds an image's compiled kernels, which lie on a file system that nobody can write.
+"""Where numba keeps compiled kernels, and when it compiles them anew.
 
-numba's own places are usable only where it can write a file. The image sets NUMBA_CACHE_LOCATOR_CLASSES to the class
-here, with numba's place in the home folder behind it: for a processor without compiled kernels, or for a source file
-that is not the image's, numba then compiles once more and keeps the result there.
+The simulator's kernels lie in the files *_kernels.py and call each other across them. numba's own cache looks for a
+change in the file of the entry point alone and would go on with stale code after one elsewhere. The entry points are
+therefore compiled by `kernel`, whose cache looks at all of these files; they import nothing of ours but each other.
+
+An image carries its kernels on a file system that nobody can write ($KUBERACER_KERNELS). For a processor without
+compiled kernels there, or for source files that are not the image's, numba compiles once more and keeps the result in
+the folder of $NUMBA_CACHE_DIR.
 """
 
+import functools
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from numba.core.caching import UserProvidedCacheLocator
+from numba import config, njit
+from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
 
 from kuberacer.sim.kernel_target import CPU, FOLDER
 
 
-class ImageCacheLocator(UserProvidedCacheLocator):
-    """<$KUBERACER_KERNELS>/<processor>/<module>-<digest of its source>: found by content, wherever the source lies."""
+@functools.cache
+def sources_digest(folder: Path) -> str:
+    """Of all kernel files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*_kernels.py")):
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class _AllSources:
+    """A cache entry is stale when any kernel file beside the entry point's has changed."""
+
+    _py_file: str
+
+    def get_source_stamp(self) -> str:
+        return sources_digest(Path(self._py_file).parent)
+
+
+class ImageCacheLocator(_AllSources, UserProvidedCacheLocator):
+    """<$KUBERACER_KERNELS>/<processor>/<module>-<digest of the sources>: found by content, wherever the source lies."""
 
     def __init__(self, py_func, py_file):
         super().__init__(py_func, py_file)
-        digest = hashlib.sha256(Path(py_file).read_bytes()).hexdigest()[:16]
-        folder = Path(os.environ[FOLDER]) / os.environ[CPU] / f"{Path(py_file).stem}-{digest}"
-        self._cache_path = str(folder)
+        path = Path(py_file)
+        name = f"{path.stem}-{sources_digest(path.parent)[:16]}"
+        self._cache_path = str(Path(os.environ[FOLDER]) / os.environ[CPU] / name)
 
     def ensure_cache_path(self):
         """Asks for a folder with kernels, or for one that can be written (while the image is built)."""
@@ -38,3 +64,35 @@ class ImageCacheLocator(UserProvidedCacheLocator):
         except OSError:
             return None
         return locator
+
+
+class FolderCacheLocator(_AllSources, UserProvidedCacheLocator):
+    """In the folder of $NUMBA_CACHE_DIR."""
+
+
+class TreeCacheLocator(_AllSources, InTreeCacheLocator):
+    """In __pycache__ beside the source."""
+
+
+class HomeCacheLocator(_AllSources, UserWideCacheLocator):
+    """In the user's cache."""
+
+
+KERNELS: list[Any] = []  # the entry points that are compiled
+LOCATORS = (ImageCacheLocator, FolderCacheLocator, TreeCacheLocator, HomeCacheLocator)
+
+
+def kernel(*signature: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
+    """Compile an entry point for its signature, or take it from the cache. It runs without the interpreter's lock."""
+
+    def compiled(function: Callable[..., None]) -> Any:
+        before = config.CACHE_LOCATOR_CLASSES
+        config.CACHE_LOCATOR_CLASSES = ",".join(f"{locator.__module__}.{locator.__name__}" for locator in LOCATORS)
+        try:
+            entry = njit(*signature, nogil=True, cache=True, **options)(function)
+        finally:
+            config.CACHE_LOCATOR_CLASSES = before
+        KERNELS.append(entry)
+        return entry
+
+    return compiled

@@ -3,50 +3,16 @@
 A draw depends on (seed, car, episode, what is drawn) alone: neither on the number of cars nor on threads.
 """
 
-import math
-
 import numpy as np
-from numba import float64, int64, njit, uint8, uint64, void
 
 from kuberacer.sim.camera import Camera
+from kuberacer.sim.noise_kernels import fill_draws, fill_lookup
 from kuberacer.sim.texture import DASH, GRASS, LINE, ROAD, SKY
 
 STEERING_LAG, SPEED_LAG = 0.06, 0.10  # s, time constants of the actuators
 DRAWS = 32  # of one episode, at most
 SURFACES = (0, ROAD, GRASS, DASH, SKY, LINE, 255)
 SHIFTS = (0, 25, 35, 25, 40, 10, 0)  # grey levels that they may become brighter or darker
-
-
-@njit
-def mix(state):
-    """splitmix64's finaliser."""
-    state = (state ^ (state >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> uint64(27))) * uint64(0x94D049BB133111EB)
-    return state ^ (state >> uint64(31))
-
-
-@njit(void(uint64, int64, int64, float64[::1]), cache=True)
-def fill_draws(seed, car, episode, numbers):
-    """Random numbers 0 <= number < 1."""
-    gamma = uint64(0x9E3779B97F4A7C15)
-    state = mix(seed + gamma * uint64(car + 1))
-    state = mix(state + gamma * uint64(episode + 1))
-    for k in range(len(numbers)):
-        state += gamma
-        numbers[k] = float64(mix(state) >> uint64(11)) * 2.0**-53
-
-
-@njit(void(float64[::1], float64[::1], float64, float64, uint8[::1]), cache=True)
-def fill_lookup(surfaces, greys, gamma, light, lookup):
-    """What becomes of each grey when those of the surfaces become `greys`, under another light and gamma."""
-    k = 0
-    for grey in range(256):
-        while grey > surfaces[k + 1]:
-            k += 1
-        share = (grey - surfaces[k]) / (surfaces[k + 1] - surfaces[k])
-        colour = min(max(greys[k] + share * (greys[k + 1] - greys[k]), 0.0), 255.0)
-        lit = 255.0 * (colour / 255.0) ** gamma * light
-        lookup[grey] = uint8(min(math.floor(lit + 0.5), 255.0))
 
 
 class Draws:

@@ -1,15 +1,17 @@
 """One policy step of many cars: motion, position on the track, episode rules, the reward's parameters.
 
-Everything that numba compiles for a step is in this one file, constants too: numba's cache notices a change in the file
-of the compiled function only. Lengths in metres, times in seconds, angles in radians unless the name says degrees. A
-car's origin is the middle of its rear axle. `direction` 0 drives a route as it is written, 1 the other way; the tables
-come once for each (see geometry.py).
+Lengths in metres, times in seconds, angles in radians unless the name says degrees. A car's origin is the middle of its
+rear axle. `direction` 0 drives a route as it is written, 1 the other way; the tables come once for each (see
+geometry.py).
 """
 
 import math
 
 import numpy as np
 from numba import boolean, float64, from_dtype, int8, int64, njit, void
+
+from kuberacer.sim.kernel_cache import kernel
+from kuberacer.sim.road_kernels import START, TANGENT_X, TANGENT_Y, X0, Y0, nearest_segment, on_road, point_at
 
 WHEELBASE, WHEEL_TRACK = 0.164, 0.16
 FRONT = 0.14  # x, y and progress are those of this point ahead of the origin
@@ -18,12 +20,9 @@ MAX_ACCELERATION = 4.0  # of motor and brake, m/s²
 MAX_STEERING_DEG, MAX_SPEED = 30.0, 4.0
 POLICY_STEP, SUBSTEPS = 1.0 / 15.0, 4  # controllers at 60 Hz
 SUBSTEP = POLICY_STEP / SUBSTEPS
-PROJECTION_WINDOW, ROAD_WINDOW = 1.0, 1.5  # m along the centre line to both sides of where the car was
 STILL_WITHIN, STILL_STEPS, BACKWARD_STEPS = 0.0003, 15, 15
 LATENCY_SLOTS = 4
 
-# Columns of the tables of geometry.py
-X0, Y0, TANGENT_X, TANGENT_Y, LENGTH, START = range(6)
 # Rows of the blocks behind ParamArrays (race_sim.py)
 X, Y, HEADING, CENTER_DISTANCE, PROJECTION, PROGRESS, SPEED, STEERING, SIM_TIME = range(9)
 ALL_WHEELS, LEFT, REVERSED, CRASHED, OFFTRACK, OBJECT_SEEN = range(6)
@@ -73,88 +72,6 @@ def drive(car, steering, speed):
     elif heading < -math.pi:
         heading += 2.0 * math.pi
     car.heading = heading
-
-
-@njit
-def squared_distance(segment, x, y):
-    """Of (x, y) to one segment of the centre line, and how far along the segment the nearest point is."""
-    dx, dy = x - segment[X0], y - segment[Y0]
-    along = min(max(dx * segment[TANGENT_X] + dy * segment[TANGENT_Y], 0.0), segment[LENGTH])
-    dx -= along * segment[TANGENT_X]
-    dy -= along * segment[TANGENT_Y]
-    return dx * dx + dy * dy, along
-
-
-@njit
-def nearest_segment(segments, closed, hint, x, y):
-    """(segment, metres along it, squared distance) nearest to (x, y).
-
-    Looked for within PROJECTION_WINDOW of segment `hint`, which keeps a car on its own lane where the track comes close
-    to itself; on the whole line when hint < 0."""
-    count = len(segments)
-    best = max(hint, 0)
-    least, along = squared_distance(segments[best], x, y)
-    reach = PROJECTION_WINDOW if hint >= 0 else math.inf
-    for side in (1, -1):
-        gone, k = 0.0, best if hint < 0 else hint
-        for _ in range(count - 1):
-            k += side
-            if k == count or k < 0:
-                if not closed:
-                    break
-                k -= side * count
-            distance, at = squared_distance(segments[k], x, y)
-            if distance < least:
-                best, least, along = k, distance, at
-            gone += segments[k, LENGTH]
-            if gone > reach:
-                break
-        if hint < 0 and closed:
-            break
-    return best, along, least
-
-
-@njit
-def crosses(x0, y0, x1, y1, x, y):
-    """Whether the ray from (x, y) towards +x meets the edge, the half-open rule at its ends."""
-    return (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0
-
-
-@njit
-def between_borders(quad, x, y):
-    """Whether (x, y) lies in the piece of road between two rows: inner 0, outer 0, outer 1, inner 1."""
-    inside = crosses(quad[0], quad[1], quad[2], quad[3], x, y)
-    inside ^= crosses(quad[2], quad[3], quad[4], quad[5], x, y)
-    inside ^= crosses(quad[4], quad[5], quad[6], quad[7], x, y)
-    inside ^= crosses(quad[6], quad[7], quad[0], quad[1], x, y)
-    return inside
-
-
-@njit
-def on_road(borders, segments, closed, near, x, y):
-    """Whether (x, y) lies between inner and outer border, looked for within ROAD_WINDOW of segment `near`."""
-    if between_borders(borders[near], x, y):
-        return True
-    count = len(borders)
-    ahead, behind, gone = near, near, 0.0
-    for _ in range(count // 2 + 1 if closed else count):
-        ahead += 1
-        if closed and ahead == count:
-            ahead = 0
-        behind -= 1
-        if closed and behind < 0:
-            behind = count - 1
-        if ahead < count:
-            if between_borders(borders[ahead], x, y):
-                return True
-            gone += 0.5 * segments[ahead, LENGTH]
-        if behind >= 0:
-            if between_borders(borders[behind], x, y):
-                return True
-            gone += 0.5 * segments[behind, LENGTH]
-        if gone > ROAD_WINDOW:
-            return False
-    return False
 
 
 @njit
@@ -212,13 +129,11 @@ def judge(car, wheels, moved, gone, max_steps):
     return IN_PROGRESS
 
 
-@njit(
+@kernel(
     void(
         int64, int64, CARS, float64[:, ::1], TABLE, TABLE, TABLE, boolean, float64, int64,
         float64[:, ::1], boolean[:, ::1], int64[::1], int64[:, ::1], int8[::1], boolean[:, ::1],
     ),
-    nogil=True,
-    cache=True,
 )  # fmt: skip
 def step_cars(
     first, last, cars, commands, queues, segment_tables, border_tables, closed, length, max_steps,
@@ -259,17 +174,7 @@ def step_cars(
         ended[TRUNCATED, i] = outcome == TIME_UP
 
 
-@njit
-def point_at(segments, distance):
-    """Point of the centre line, clamped at its ends."""
-    k = 0
-    while k + 1 < len(segments) and segments[k + 1, START] <= distance:
-        k += 1
-    along = min(max(distance - segments[k, START], 0.0), segments[k, LENGTH])
-    return segments[k, X0] + along * segments[k, TANGENT_X], segments[k, Y0] + along * segments[k, TANGENT_Y]
-
-
-@njit(void(boolean[::1], CARS, TABLE, boolean, float64, float64[:, ::1]), nogil=True, cache=True)
+@kernel(void(boolean[::1], CARS, TABLE, boolean, float64, float64[:, ::1]))
 def stand_cars(mask, cars, segment_tables, closed, length, places):
     """Pose the masked cars along the centre line: places (2, cars) metres along it of the front, metres beside it, left
     positive."""
@@ -290,13 +195,11 @@ def stand_cars(mask, cars, segment_tables, closed, length, places):
         car.y = y0 + places[1, i] * math.cos(heading)
 
 
-@njit(
+@kernel(
     void(
         boolean[::1], CARS, TABLE, TABLE, TABLE, boolean, float64, boolean,
         float64[:, ::1], boolean[:, ::1], int64[::1], int64[:, ::1], int8[::1], boolean[:, ::1],
     ),
-    nogil=True,
-    cache=True,
 )  # fmt: skip
 def settle_cars(
     mask, cars, queues, segment_tables, border_tables, closed, length, restart,

@@ -1,5 +1,6 @@
 """An image's kernels: the right set for the processor, found where nothing can be written, compiled anew otherwise."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 from kuberacer.sim import kernel_target
 from kuberacer.sim.kernel_target import LEVELS, choose, levels
 
-KERNEL = "from numba import njit, float64\n@njit(float64(float64), cache=True)\ndef twice(x):\n    return 2 * x\n"
+KERNEL = (
+    "from numba import float64\nfrom helping_kernels import factor\nfrom kuberacer.sim.kernel_cache import kernel\n"
+    "@kernel(float64(float64))\ndef twice(x):\n    return factor() * x\n"
+)
+HELPING = "from numba import njit\n@njit\ndef factor():\n    return 2\n"
 # As on a read-only file system, for root too: nothing may be made below the folder named last.
 SAY = (
     "import os, sys, tempfile; sys.path.insert(0, sys.argv[1]); fixed = sys.argv[2]\n"
@@ -25,8 +30,9 @@ SAY = (
     "        return call(*given, **named)\n"
     "    return guarded\n"
     "tempfile.TemporaryFile, os.makedirs = guard(tempfile.TemporaryFile), guard(os.makedirs)\n"
-    "import kernel\n"
-    "print(sum(kernel.twice.stats.cache_hits.values()), kernel.twice.stats.cache_path)"
+    "import twice_kernels\n"
+    "stats = twice_kernels.twice.stats\n"
+    "print(twice_kernels.twice(1.0), sum(stats.cache_hits.values()), stats.cache_path)"
 )
 
 
@@ -88,21 +94,22 @@ def test_kernels_are_found_by_content_where_nothing_can_be_written(tmp_path):
     source, kernels, home = tmp_path / "source", tmp_path / "kernels", tmp_path / "home"
     source.mkdir()
     home.mkdir()
-    (source / "kernel.py").write_text(KERNEL)
+    (source / "twice_kernels.py").write_text(KERNEL)
+    (source / "helping_kernels.py").write_text(HELPING)
 
-    def load(folder: Path, fixed: str = "", target: str = "generic") -> tuple[int, str]:
+    def load(folder: Path, fixed: str = "", wanted: float = 2.0) -> tuple[int, str]:
         environment = {
             **os.environ,
             "KUBERACER_KERNELS": str(kernels),
-            "NUMBA_CPU_NAME": target,
+            "NUMBA_CPU_NAME": "generic",
             "NUMBA_CPU_FEATURES": "",
             "NUMBA_CACHE_DIR": str(home),
-            "NUMBA_CACHE_LOCATOR_CLASSES": "kuberacer.sim.kernel_cache.ImageCacheLocator,UserProvidedCacheLocator",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [sys.executable, "-c", SAY, str(folder), fixed]
         ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-        hits, place = ended.stdout.split()
+        result, hits, place = ended.stdout.split()
+        assert float(result) == wanted
         return int(hits), place
 
     hits, place = load(source)  # while the image is built
@@ -113,8 +120,20 @@ def test_kernels_are_found_by_content_where_nothing_can_be_written(tmp_path):
     assert load(moved, str(kernels)) == (1, place)
     assert sorted((path, path.stat().st_mtime_ns) for path in kernels.rglob("*")) == before
 
-    (moved / "kernel.py").write_text(KERNEL.replace("2 * x", "3 * x"))
-    hits, elsewhere = load(moved, str(kernels))
+    # A change in a file that the entry point's only imports.
+    (moved / "helping_kernels.py").write_text(HELPING.replace("2", "3"))
+    hits, elsewhere = load(moved, str(kernels), wanted=3.0)
     assert hits == 0
     assert Path(elsewhere).is_relative_to(home)  # compiled anew, and kept
-    assert load(moved, str(kernels)) == (1, elsewhere)
+    assert load(moved, str(kernels), wanted=3.0) == (1, elsewhere)
+
+
+def test_kernels_depend_on_nothing_of_ours_but_kernels():
+    """What else they imported, the cache would not notice a change in."""
+    folder = Path(kernel_target.__file__).parent
+    for path in folder.glob("*_kernels.py"):
+        if path.name == "compile_kernels.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kuberacer"):
+                assert node.module.endswith(("_kernels", ".kernel_cache")), (path.name, node.module)
