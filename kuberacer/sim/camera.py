@@ -1,5 +1,6 @@
 """The camera's geometry: which strip of ground each row of a frame sees."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,6 +3,8 @@
 A draw depends on (seed, car, episode, what is drawn) alone: neither on the number of cars nor on threads.
 """
 
+import math
+
 import numpy as np
 
 from kuberacer.sim.camera import Camera
