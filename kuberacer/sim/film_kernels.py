@@ -9,6 +9,8 @@ import math
 import numpy as np
 from numba import float64, int64, njit, types, uint8, uint64, void
 
+from kuberacer.sim.kernel_cache import kernel
+
 FORWARD, LATERAL, SCALE, LEVEL = range(4)
 OFFSET, STRIDE, TEXELS_WIDE, TEXELS_HIGH = range(4)
 SQUARE = 7  # grass far outside is a chequer of squares of 2**SQUARE texels of level 0, as the picture's own
@@ -48,13 +50,11 @@ def ground_row(row, texels, levels, level, u, v, du, dv, grass):
         v += dv
 
 
-@njit(
+@kernel(
     void(
         uint8[:, :, ::1], float64[:, ::1], float64, float64, float64, uint64[::1], int64[:, ::1], uint64[::1],
         uint8[:, ::1],
     ),
-    nogil=True,
-    cache=True,
     error_model="numpy",
 )  # fmt: skip
 def draw_ground(frame, rows, x, y, yaw, texels, levels, grass, sky):
@@ -103,7 +103,7 @@ def edges_of(corners, edges):
     return True
 
 
-@njit(void(uint8[:, :, ::1], float64[:, :, ::1], float64[:, ::1]), nogil=True, cache=True, error_model="numpy")
+@kernel(void(uint8[:, :, ::1], float64[:, :, ::1], float64[:, ::1]), error_model="numpy")
 def fill_quads(frame, quads, colors):
     """Paint convex quadrilaterals one over the other, with smooth edges.
 
@@ -131,7 +131,7 @@ def fill_quads(frame, quads, colors):
                         frame[r, k, c] = uint8(frame[r, k, c] * (1.0 - share) + colors[q, c] * share + 0.5)
 
 
-@njit(void(types.Array(uint8, 3, "C", readonly=True), uint8[:, ::1]), nogil=True, cache=True)
+@kernel(void(types.Array(uint8, 3, "C", readonly=True), uint8[:, ::1]))
 def to_yuv420(picture, planes):
     """Red, green, blue (height, width, 3), both even -> BT.601's luma and halved chroma in video range, as H.264 has
     it: planes (3/2 height, width), luma first, then blue and red difference."""
@@ -151,7 +151,7 @@ def to_yuv420(picture, planes):
             flat[red + at] = uint8(128 + ((112 * sums[0] - 94 * sums[1] - 18 * sums[2] + 512) >> 10))
 
 
-@njit(void(uint8[:, :, ::1], types.Array(uint8, 3, "A", readonly=True), int64, int64), nogil=True, cache=True)
+@kernel(void(uint8[:, :, ::1], types.Array(uint8, 3, "A", readonly=True), int64, int64))
 def stamp(picture, stencil, left, top):
     """Lay a stencil (h, w, 4), colour and opacity, over the picture; what lies beyond its borders is cut."""
     for r in range(max(-top, 0), min(stencil.shape[0], picture.shape[0] - top)):

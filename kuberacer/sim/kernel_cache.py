@@ -82,16 +82,17 @@ KERNELS: list[Any] = []  # the entry points that are compiled
 LOCATORS = (ImageCacheLocator, FolderCacheLocator, TreeCacheLocator, HomeCacheLocator)
 
 
-def kernel(*signature: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
+def kernel(signature: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
     """Compile an entry point for its signature, or take it from the cache. It runs without the interpreter's lock."""
 
     def compiled(function: Callable[..., None]) -> Any:
-        before = config.CACHE_LOCATOR_CLASSES
-        config.CACHE_LOCATOR_CLASSES = ",".join(f"{locator.__module__}.{locator.__name__}" for locator in LOCATORS)
+        settings: Any = config  # which makes its attributes at run time
+        before = settings.CACHE_LOCATOR_CLASSES
+        settings.CACHE_LOCATOR_CLASSES = ",".join(f"{__name__}.{locator.__name__}" for locator in LOCATORS)
         try:
-            entry = njit(*signature, nogil=True, cache=True, **options)(function)
+            entry = njit(signature, nogil=True, cache=True, **options)(function)
         finally:
-            config.CACHE_LOCATOR_CLASSES = before
+            settings.CACHE_LOCATOR_CLASSES = before
         KERNELS.append(entry)
         return entry
 

@@ -80,7 +80,7 @@ PATTERN = noise_pattern()
 @njit(error_model="numpy")
 def mixed(before, here, after, share, rest):
     """A pixel with its two neighbours: (share, rest, share) / 256, all uint16."""
-    return shifted(plus(times(plus(before, after), share), times(here, rest)), uint16(8))
+    return shifted(plus(times(plus(before, after), share), times(here, rest)), uint16(8))  # type: ignore[call-arg]
 
 
 @njit(error_model="numpy")
@@ -109,7 +109,7 @@ def blur_columns_add_noise(blurred, pixels, share, rest, strength, key):
             j = uint64(k)
             grey = mixed(uint16(blurred[above + j]), uint16(blurred[here + j]), uint16(blurred[below + j]), share, rest)
             noise = int16(int32(PATTERN[first + here + j]) + int32(PATTERN[second + here + j]) - 255)
-            noise = int16(shifted(times(int32(noise), scale), int32(16)))
+            noise = int16(shifted(times(int32(noise), scale), int32(16)))  # type: ignore[call-arg]
             pixels[here + j] = uint8(min(max(plus(int16(grey), noise), int16(0)), int16(255)))
 
 

@@ -139,9 +139,12 @@ def layout(things: Boxes | Bots, track: Track, name: str = "objects") -> Layout:
     )
     for lane in (OUTER, INNER):
         _check_apart([at for at, beside, _ in rows if beside == lane], track, name)
-    distance, lane, given = zip(*rows, strict=True) if rows else ((), (), ())
     return Layout(
-        np.array(distance, np.float64), np.array(lane, np.float64), np.array(given, np.bool_), low, max(high, low)
+        np.array([at for at, _, _ in rows], np.float64),
+        np.array([lane for _, lane, _ in rows], np.float64),
+        np.array([given for _, _, given in rows], np.bool_),
+        low,
+        max(high, low),
     )
 
 
