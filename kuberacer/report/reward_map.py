@@ -80,7 +80,8 @@ def _draw_profile(axes, trial: Trial) -> None:
     axes.fill_between(ACROSS, low, high, color=BLUE, alpha=0.2, linewidth=0)
     axes.plot([-0.5, 0.0, 0.5], np.median(trial.reverse, axis=0), "o", color=ORANGE, label="reversed track")
     objects = [lane.across for lane in OBJECT_LANES]
-    axes.plot(objects, trial.among_objects.mean(axis=0), "x", color=RED, label="among objects (mean)")
+    if trial.others.size:
+        axes.plot(objects, trial.others.mean(axis=0), "x", color=RED, label="with other objects (mean)")
     for border in (-1, 1):
         axes.axvline(border, color=GREY, linewidth=1, linestyle="--")
     axes.set_xticks([-1, 0, 1], ["right\nborder", "centre", "left\nborder"])

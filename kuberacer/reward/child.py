@@ -54,7 +54,7 @@ def main(commands: int, answers: int, block: int, dump: int) -> None:
     die_with_parent()
     settings = json.loads(_read(commands, struct.unpack("I", _read(commands, 4))[0]))
     road = Road(settings["width"], settings["length"], tuple(map(tuple, settings["waypoints"])))
-    values, rewards = map_block(block, road, settings["cars"])
+    values, rewards = map_block(block, road, settings["cars"], settings["objects"])
     faulthandler.enable(dump)
     faulthandler.register(signal.SIGUSR1, dump, all_threads=False)
     output = LimitedOutput(strict=settings["strict_output"])
@@ -79,7 +79,7 @@ def main(commands: int, answers: int, block: int, dump: int) -> None:
     while command := os.read(commands, 1):
         fault: UserError | None = None
         if command == COMPILE:
-            runner.compile(sample_states(road, settings["cars"]), guard)
+            runner.compile(sample_states(road, settings["cars"], settings["objects"]), guard)
         else:
             try:
                 with guard:

@@ -14,10 +14,11 @@ import numpy as np
 
 from kuberacer.reward.source import FUNCTION, RewardSource
 from kuberacer.reward.statements import is_main_block
-from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
+from kuberacer.sim.params import ARRAY_KEYS, OBJECT_KEYS, ParamArrays, array_keys
 
 _CONSTANTS = ("track_width", "track_length")
-_TAKEN = {*ARRAY_KEYS, *_CONSTANTS, "waypoints"} - {"closest_objects"}
+_TAKEN = {*ARRAY_KEYS, *_CONSTANTS, *OBJECT_KEYS, "waypoints"}
+MOST_OBJECTS = 16  # in a compiled function; with more it takes too long to compile
 _IMPORTS = {"math", "numpy"}
 _NAMES_REFUSED = {"print", "random", "input", "open"}
 # The compiled function gets the one list of waypoints that all cars share, so nothing may change it.
@@ -28,20 +29,23 @@ class NotCompilable(Exception):
     """Why a reward runs as plain Python; one line."""
 
 
-def compile_reward(source: RewardSource, road: Any, cars: int) -> Callable[[ParamArrays], np.ndarray]:
-    """A function ParamArrays -> rewards (cars,) float64. road: its waypoints. Raises NotCompilable."""
+def compile_reward(source: RewardSource, road: Any, cars: int, objects: int = 0) -> Callable[[ParamArrays], np.ndarray]:
+    """A function ParamArrays -> rewards (cars,) float64. road: its waypoints. objects: of each car.
+
+    Raises NotCompilable."""
     _check(source)
+    _check_objects(source, objects)
     keys = list(source.keys or ())
     module = _rewritten(source, keys)
     try:
-        kernel = _kernel(module, source, keys)
+        kernel = _kernel(module, source, keys, objects)
     except Exception as error:
         raise NotCompilable(f"numba does not take it: {_first_line(error)}") from None
     reward_of = _caller(kernel, keys, road, cars)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            reward_of(ParamArrays.allocate(road, cars))
+            reward_of(ParamArrays.allocate(road, cars, objects=objects))
     except Exception as error:
         import numba
 
@@ -70,6 +74,14 @@ def _check(source: RewardSource) -> None:
             raise NotCompilable("it draws random numbers")
         if "waypoints" in source.keys and _changes_a_list(node):
             raise NotCompilable("it may change a list")
+
+
+def _check_objects(source: RewardSource, objects: int) -> None:
+    read = [key for key in source.keys or () if key in OBJECT_KEYS]
+    if read and objects == 0:
+        raise NotCompilable(f"it reads {read[0]!r}, and there are no objects")
+    if read and objects > MOST_OBJECTS:
+        raise NotCompilable(f"it reads {read[0]!r} of more than {MOST_OBJECTS} objects")
 
 
 def _changes_a_list(node: ast.AST) -> bool:
@@ -124,7 +136,7 @@ class _Reads(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _kernel(module: ast.Module, source: RewardSource, keys: list[str]) -> Callable:
+def _kernel(module: ast.Module, source: RewardSource, keys: list[str], objects: int) -> Callable:
     """kernel(rewards, is_reversed, waypoints, reversed_waypoints, track_width, track_length, *arrays) for all cars."""
     import numba
 
@@ -134,10 +146,13 @@ def _kernel(module: ast.Module, source: RewardSource, keys: list[str]) -> Callab
     for node in module.body:
         if isinstance(node, ast.FunctionDef):
             namespace[node.name] = compiler(namespace[node.name])
-    arrays = [key for key in keys if key in ARRAY_KEYS]
+    arrays = [key for key in keys if key in array_keys(objects)]
     reads = {
         "waypoints": "(reversed_waypoints if is_reversed[car] else waypoints)",
-        "closest_waypoints": "(closest_waypoints[car, 0], closest_waypoints[car, 1])",
+        **{key: f"({key}[car, 0], {key}[car, 1])" for key in ("closest_waypoints", "closest_objects")},
+        # Tuples: like lists they can be looped over, unpacked and indexed by a variable.
+        **{key: _tuple(f"{key}[car, {{}}]", objects) for key in OBJECT_KEYS},
+        "objects_location": _tuple("(objects_location[car, {0}, 0], objects_location[car, {0}, 1])", objects),
         **{key: key for key in _CONSTANTS},
     }
     arguments = ", ".join(reads.get(key, f"{key}[car]") for key in keys)
@@ -150,6 +165,10 @@ def _kernel(module: ast.Module, source: RewardSource, keys: list[str]) -> Callab
     return compiler(loop_namespace["kernel"])
 
 
+def _tuple(item: str, count: int) -> str:
+    return "(" + "".join(f"{item.format(i)}, " for i in range(count)) + ")"
+
+
 def _caller(kernel: Callable, keys: list[str], road: Any, cars: int) -> Callable[[ParamArrays], np.ndarray]:
     forward: Any = 0
     backward: Any = 0
@@ -157,7 +176,7 @@ def _caller(kernel: Callable, keys: list[str], road: Any, cars: int) -> Callable
         from numba.typed import List
 
         forward, backward = List(road.waypoints), List(road.waypoints[::-1])
-    others = [key for key in keys if key in ARRAY_KEYS and key != "is_reversed"]
+    others = [key for key in keys if key in (*ARRAY_KEYS, *OBJECT_KEYS) and key != "is_reversed"]
     width, length = float(road.width), float(road.length)
 
     def reward_of(values: ParamArrays) -> np.ndarray:

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from kuberacer.errors import UserError
 from kuberacer.reward.runner import LIMIT, RoadFacts, within_limits
 from kuberacer.reward.shared import block_size, make_block, map_block
 from kuberacer.reward.source import DEFAULT_NAME, FUNCTION, RewardSource
-from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
+from kuberacer.sim.params import ParamArrays, array_keys
 
 START_S = 20.0  # the interpreter and numpy, on a busy machine
 COMPILE_S = 60.0
@@ -61,24 +61,24 @@ class RewardProcess:
         timeout_s: float = 10.0,
         memory_mib: int = 512,
         cpu_s: int | None = None,
-        objects: Mapping[str, list] | None = None,
+        objects: int = 0,
         compile: bool = True,
         strict_output: bool = False,
         seed: int = 0,
     ):
         """extra_paths: folders with the user's modules. allowed_imports: None leaves that to the validation, which has
         passed. timeout_s: processor seconds for one call. memory_mib: beyond the interpreter's own, and the compiler's
-        when compile is True. cpu_s: processor seconds in all. strict_output: a flood of output is an error.
-        Raises UserError."""
+        when compile is True. cpu_s: processor seconds in all. objects: how many each car meets. strict_output: a flood
+        of output is an error. Raises UserError."""
         self.source = RewardSource.check(source_text, name, allowed_imports)
-        self.timeout_s, self.cars = timeout_s, cars
+        self.timeout_s, self.cars, self.objects = timeout_s, cars, objects
         self.path, self.why_plain = "plain", ""
         self.limits: list[str] = []
         self._process: subprocess.Popen | None = None
         self._descriptors: list[int] = []
         keys = self.source.keys
         _check_folders(extra_paths)
-        self._copied = [key for key in ARRAY_KEYS if keys is None or key in keys or key == "is_reversed"]
+        self._copied = [key for key in array_keys(objects) if keys is None or key in keys or key == "is_reversed"]
         imports = self.source.imports
         settings = {
             "text": source_text, "name": name, "imports": imports and sorted(imports), "cars": cars,
@@ -86,7 +86,7 @@ class RewardProcess:
             "width": float(track.width), "length": float(track.length), "waypoints": track.waypoints,
             "extra_paths": [str(path) for path in extra_paths], "cpu_s": cpu_s,
             "memory_mib": memory_mib + COMPILER_MIB * compile,
-            "objects": dict(objects or {}), "strict_output": strict_output,
+            "objects": objects, "strict_output": strict_output,
         }  # fmt: skip
         try:
             self._start(track, json.dumps(settings).encode())
@@ -158,7 +158,7 @@ class RewardProcess:
         self._answers, answers_in = os.pipe()
         self._dump, dump_in = os.pipe()
         self._descriptors = [self._commands, self._answers, self._dump]
-        block = make_block(block_size(self.cars))
+        block = make_block(block_size(self.cars, self.objects))
         theirs = (commands_out, answers_in, block, dump_in)
         try:
             self._process = subprocess.Popen(
@@ -169,7 +169,7 @@ class RewardProcess:
                 pass_fds=theirs,
                 start_new_session=True,
             )
-            self._shared = map_block(block, track, self.cars)
+            self._shared = map_block(block, track, self.cars, self.objects)
         finally:
             for descriptor in theirs:
                 os.close(descriptor)

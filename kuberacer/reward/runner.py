@@ -10,7 +10,7 @@ import linecache
 import numbers
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from itertools import repeat
 from types import FrameType
@@ -43,12 +43,11 @@ class RoadFacts(Protocol):
 class RewardRunner:
     """`runner(values)` -> rewards (cars,) float64, finite and within ±LIMIT, in an array of the caller's own.
 
-    objects: the objects_* lists that all cars are told about (default: none). UserErrors name file, line and cause.
+    objects: how many each car meets. UserErrors name file, line and cause.
     """
 
-    def __init__(self, source: RewardSource, road: RoadFacts, cars: int, objects: Mapping[str, list] | None = None):
-        self.source, self.road, self.cars = source, road, cars
-        self.objects = {key: list((objects or {}).get(key, [])) for key in OBJECT_KEYS}
+    def __init__(self, source: RewardSource, road: RoadFacts, cars: int, objects: int = 0):
+        self.source, self.road, self.cars, self.objects = source, road, cars, objects
         self.keys = tuple(key for key in ALL_KEYS if source.keys is None or key in source.keys)
         self.path = "plain"
         self.why_plain = "not compiled yet"
@@ -74,7 +73,7 @@ class RewardRunner:
         from kuberacer.reward.compiled import NotCompilable, compile_reward
 
         try:
-            kernel = compile_reward(self.source, self.road, self.cars)
+            kernel = compile_reward(self.source, self.road, self.cars, self.objects)
             for values in samples:
                 with guard:
                     expected = self.plain(values)
@@ -107,8 +106,10 @@ class RewardRunner:
             return getattr(values, key).tolist()
         if key == "waypoints":
             return [list(values.waypoints_of(car)) for car in range(self.cars)]
+        if key == "objects_location":
+            return [[(x, y) for x, y in places] for places in values.objects_location.tolist()]
         if key in OBJECT_KEYS:
-            return [list(self.objects[key]) for _ in range(self.cars)]
+            return getattr(values, key).tolist()
         return [getattr(values, key)] * self.cars
 
     def _checked(self, rewards: list, values: ParamArrays) -> np.ndarray:

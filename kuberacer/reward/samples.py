@@ -33,17 +33,19 @@ def drive_lap(
     lanes: Sequence[Lane],
     rows: int,
     half_widths: np.ndarray | None = None,
-    objects: np.ndarray | None = None,
+    objects: int = 0,
 ) -> Iterator[tuple[int, ParamArrays]]:
     """One car a lane, side by side around the lap: (row, values) for each of `rows` steps; values are written in place.
 
     half_widths: (W, 2) metres from each waypoint to the left and the right border (default: half the width everywhere).
-    objects: (M, 2) positions that crash cars and are seen. The last step is that of a finished lap.
+    objects: so many stand around the lap, left and right in turn. The last step is that of a finished lap.
     """
-    values = ParamArrays.allocate(road, len(lanes))  # type: ignore[arg-type]
+    values = ParamArrays.allocate(road, len(lanes), objects=objects)  # type: ignore[arg-type]
     reverse = np.array([lane.reverse for lane in lanes])
     values.is_reversed[:] = reverse
     ways = [_Way(road, half_widths, backwards) for backwards in (False, True)]
+    for way, chosen in zip(ways, (~reverse, reverse), strict=True):
+        way.put_objects(values, chosen, (np.arange(objects) + 0.5) / max(objects, 1), np.tile([0.5, -0.5], objects))
     random = np.random.default_rng(0)
     for row in range(rows):
         gone = (row + 1) / rows
@@ -58,15 +60,15 @@ def drive_lap(
         values.progress[:] = 0.0 if row == 0 else 100.0 * gone
         values.steps[:] = row + 1
         values.sim_time[:] = (row + 1) * STEP_S
-        if objects is not None:
-            _meet_objects(values, objects)
+        if objects:
+            _meet_objects(values)
         yield row, values
 
 
-def sample_states(road: RoadFacts, cars: int) -> Iterator[ParamArrays]:
+def sample_states(road: RoadFacts, cars: int, objects: int = 0) -> Iterator[ParamArrays]:
     """A thousand and more states spread over the road and beside it, in batches of `cars`; the same ones every time."""
     random = np.random.default_rng(1)
-    values = ParamArrays.allocate(road, cars)  # type: ignore[arg-type]
+    values = ParamArrays.allocate(road, cars, objects=objects)  # type: ignore[arg-type]
     ways = [_Way(road, None, backwards) for backwards in (False, True)]
     for batch in range(-(-SAMPLE_BATCHES * SAMPLE_CARS // cars)):
         reverse = random.random(cars) < 0.3
@@ -81,37 +83,38 @@ def sample_states(road: RoadFacts, cars: int) -> Iterator[ParamArrays]:
         values.sim_time[:] = values.steps * STEP_S
         values.is_crashed[:] = random.random(cars) < 0.1
         values.object_in_camera[:] = random.random(cars) < 0.3
+        if objects:
+            for way, chosen in zip(ways, (~reverse, reverse), strict=True):
+                way.put_objects(values, chosen, np.sort(random.random(objects)), random.choice([-0.5, 0.5], objects))
+            _meet_objects(values)
         yield values
-
-
-def place_objects(road: RoadFacts, count: int = 6) -> tuple[np.ndarray, dict[str, list]]:
-    """Objects around the lap, left and right in turn: positions (count, 2) and the objects_* lists of params."""
-    way = _Way(road, None, backwards=False)
-    values = ParamArrays.allocate(road, count)  # type: ignore[arg-type]
-    across = np.where(np.arange(count) % 2, -0.5, 0.5)
-    way.place(values, np.ones(count, bool), across, (np.arange(count) + 0.5) / count)
-    positions = np.stack([values.x, values.y], axis=1)
-    return positions, {
-        "objects_location": [tuple(point) for point in positions.tolist()],
-        "objects_left_of_center": values.is_left_of_center.tolist(),
-        "objects_speed": [0.2 if i == 0 else 0.0 for i in range(count)],
-        "objects_heading": values.heading.tolist(),
-        "objects_distance_from_center": values.distance_from_center.tolist(),
-        "objects_distance": values.projection_distance.tolist(),
-    }
 
 
 class _Way:
     """The road in one driving direction."""
 
     def __init__(self, road: RoadFacts, half_widths: np.ndarray | None, backwards: bool):
-        self.points = np.array(road.waypoints, dtype=np.float64)
+        self.road, self.points = road, np.array(road.waypoints, dtype=np.float64)
         if half_widths is None:
             half_widths = np.full((len(self.points), 2), 0.5 * road.width)
         if backwards:
             self.points, half_widths = self.points[::-1], half_widths[::-1, ::-1]
         self.half_widths = half_widths
         self.start = np.append(0.0, np.cumsum(np.hypot(*np.diff(self.points, axis=0).T)))
+
+    def put_objects(self, values: ParamArrays, cars: np.ndarray, gone: np.ndarray, across: np.ndarray) -> None:
+        """Put the masked cars' objects at `gone` (objects,) of the lap, `across` the road; the first one drives."""
+        count = values.objects
+        if not count:
+            return
+        at = ParamArrays.allocate(self.road, count)  # type: ignore[arg-type]
+        self.place(at, np.ones(count, bool), across[:count], gone)
+        values.objects_location[cars] = np.stack([at.x, at.y], axis=1)
+        values.objects_left_of_center[cars] = at.is_left_of_center
+        values.objects_speed[cars] = np.where(np.arange(count) == 0, 0.2, 0.0)
+        values.objects_heading[cars] = np.where(np.arange(count) == 0, at.heading, 0.0)
+        values.objects_distance_from_center[cars] = at.distance_from_center
+        values.objects_distance[cars] = at.projection_distance
 
     def place(self, values: ParamArrays, cars: np.ndarray, across: np.ndarray, gone: np.ndarray | float) -> None:
         """Put the masked cars at `gone` (0..1) of the lap, `across` the road, nose along it."""
@@ -135,17 +138,17 @@ class _Way:
         values.is_offtrack[cars] = np.abs(offset) - HALF_TREAD >= half
 
 
-def _meet_objects(values: ParamArrays, objects: np.ndarray) -> None:
-    gaps = objects - np.stack([values.x, values.y], axis=1)[:, None]
+def _meet_objects(values: ParamArrays) -> None:
+    """What the cars have to do with their objects: crash into them, see them, which are behind and ahead on the lap."""
+    gaps = values.objects_location - np.stack([values.x, values.y], axis=1)[:, None]
     distance = np.hypot(gaps[..., 0], gaps[..., 1])
     nose = np.radians(values.heading)[:, None]
     ahead = gaps[..., 0] * np.cos(nose) + gaps[..., 1] * np.sin(nose) > 0
     values.is_crashed[:] = (distance < OBJECT_REACH).any(axis=1)
     values.object_in_camera[:] = (ahead & (distance < OBJECT_SIGHT)).any(axis=1)
-    # The nearest ahead and the one before it in the row along the lap.
-    following = np.where(ahead, distance, np.inf).argmin(axis=1)
-    values.closest_objects[:, 1] = following
-    values.closest_objects[:, 0] = (following - 1) % len(objects)
+    along = (values.objects_distance - values.projection_distance[:, None]) % values.track_length
+    values.closest_objects[:, 1] = along.argmin(axis=1)
+    values.closest_objects[:, 0] = along.argmax(axis=1)
 
 
 def _wrapped(degrees: np.ndarray) -> np.ndarray:

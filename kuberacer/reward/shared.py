@@ -8,14 +8,14 @@ import tempfile
 import numpy as np
 
 from kuberacer.reward.runner import RoadFacts
-from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
+from kuberacer.sim.params import ParamArrays, array_keys
 
 _ALIGNMENT = 64
 
 
-def block_size(cars: int) -> int:
-    """Bytes that the arrays of so many cars take."""
-    return sum(_padded(cars * _width(*spec)) for spec in ARRAY_KEYS.values()) + _padded(8 * cars)
+def block_size(cars: int, objects: int = 0) -> int:
+    """Bytes that the arrays of so many cars with so many objects take."""
+    return sum(_padded(cars * _width(*spec)) for spec in array_keys(objects).values()) + _padded(8 * cars)
 
 
 def make_block(size: int) -> int:
@@ -33,18 +33,19 @@ def make_block(size: int) -> int:
         return os.dup(file.fileno())
 
 
-def map_block(descriptor: int, road: RoadFacts, cars: int) -> tuple[ParamArrays, np.ndarray]:
+def map_block(descriptor: int, road: RoadFacts, cars: int, objects: int = 0) -> tuple[ParamArrays, np.ndarray]:
     """(values, rewards (cars,)) as views of the shared memory."""
-    memory = mmap.mmap(descriptor, block_size(cars))
+    memory = mmap.mmap(descriptor, block_size(cars, objects))
     offset = 0
 
     def view(key: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         nonlocal offset
-        array = np.ndarray(shape, dtype, memory, offset)
+        # An array of nothing may begin where the memory ends.
+        array = np.ndarray(shape, dtype, memory, offset) if 0 not in shape else np.empty(shape, dtype)
         offset += _padded(array.nbytes)
         return array
 
-    values = ParamArrays.allocate(road, cars, view)  # type: ignore[arg-type]
+    values = ParamArrays.allocate(road, cars, view, objects)  # type: ignore[arg-type]
     return values, view("rewards", (cars,), np.float64)
 
 

@@ -60,8 +60,9 @@ class Setup:
         """The reward function for so many cars of a worker; the caller closes it."""
         site = site_of(self.environment)
         return RewardProcess(
-            self.reward, self.track(), cars, extra_paths=[site] if site else [], seed=self.seed + index
-        )
+            self.reward, self.track(), cars, objects=self.rules.scene.objects,
+            extra_paths=[site] if site else [], seed=self.seed + index,
+        )  # fmt: skip
 
     def drive_laps(self, policy: Policy, stack: int) -> Lap:
         """The deterministic laps of a policy that sees `stack` time steps."""

@@ -37,8 +37,8 @@ def main() -> None:
 
     (route,) = race.or_parameter("WORLD_NAME", (options.track,))
     track = load_track(route, s3_client(route))
-    check_races(race, evaluation, track)
-    with RewardTrial(text, track, name, allowed, [folder] if folder else []) as trial:
+    objects, others = check_races(race, evaluation, track)
+    with RewardTrial(text, track, name, allowed, [folder] if folder else [], objects, others) as trial:
         found = trial.drive()
         with ThreadPoolExecutor(1) as beside:
             compiling = beside.submit(trial.compile)
@@ -86,17 +86,21 @@ def read_reward(given: str) -> tuple[str, str]:
     return given, Path(os.environ.get("KUBERACER_REWARD_NAME") or DEFAULT_NAME).name
 
 
-def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> None:
-    """Raises UserError when the objects of one of the races do not fit on its track."""
+def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> tuple[int, set[int]]:
+    """How many objects a car meets in the training, and which other numbers the reward is to do with, too.
+
+    Raises UserError when the objects of one of the races do not fit on its track."""
+    from kuberacer.reward.trial import OBJECTS
     from kuberacer.rollout.race_rules import scene_of
     from kuberacer.sim.track import load_track
 
-    scene_of(race).check(track)
-    if evaluation.world_name == race.world_name:
-        scene_of(evaluation).check(track)
-        return
-    for name in evaluation.world_name:
-        scene_of(evaluation).check(load_track(name, s3_client(name)))
+    trained, evaluated = scene_of(race), scene_of(evaluation)
+    trained.check(track)
+    elsewhere = evaluation.world_name if evaluation.world_name != race.world_name else ()
+    for route in [load_track(name, s3_client(name)) for name in elsewhere] or [track]:
+        evaluated.check(route)
+    # A reward for time trials only is to be of use in other races later.
+    return trained.objects, {evaluated.objects or (0 if trained.objects else OBJECTS)}
 
 
 def _decoded(data: bytes, origin: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kuberacer.reward.runner import RewardRunner
-from kuberacer.reward.samples import Lane, drive_lap, place_objects
+from kuberacer.reward.samples import Lane, drive_lap
 from kuberacer.reward.source import RewardSource
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import load_track
@@ -21,11 +21,11 @@ LANES = [Lane(across) for across in (-1.3, -0.7, -0.4, 0.0, 0.4, 0.7, 1.3)]
 
 def laps(name: str, lanes=LANES, change=lambda values: None, with_objects: bool = False) -> np.ndarray:
     """Rewards (rows, lanes) of one lap, the finish left out."""
-    positions, objects = place_objects(TRACK, 4) if with_objects else (None, None)
+    objects = 4 if with_objects else 0
     source = RewardSource.check((REWARDS / f"{name}.py").read_text(), name)
     run = RewardRunner(source, TRACK, len(lanes), objects)
     rewards = []
-    for _, values in drive_lap(TRACK, lanes, 60, objects=positions):
+    for _, values in drive_lap(TRACK, lanes, 60, objects=objects):
         change(values)
         rewards.append(run(values))
     return np.array(rewards[:-1])
@@ -44,7 +44,9 @@ def test_the_readme_lists_all():
     assert names == set(re.findall(r"\]\((\w+)\.py\)", (REWARDS / "README.md").read_text()))
 
 
-@pytest.mark.parametrize("name", ["follow_center_line", "stay_inside_borders", "prevent_zig_zag", "avoid_objects"])
+@pytest.mark.parametrize(
+    "name", ["follow_center_line", "stay_inside_borders", "prevent_zig_zag", "avoid_objects", "head_to_bot"]
+)
 def test_the_road_pays_and_faster_pays_more(name):
     rewards = laps(name)
     assert np.all(rewards[:, [0, -1]] <= 0.01)
@@ -89,14 +91,64 @@ def test_prevent_zig_zag():
     assert np.all(laps("prevent_zig_zag", [Lane(0.0)], astray) < straight)
 
 
-def test_avoid_objects():
+@pytest.mark.parametrize("name", ["avoid_objects", "head_to_bot"])
+def test_objects_take_from_who_is_behind_them(name):
     # Objects stand left and right in turn: a car that stays on one side meets every second one.
-    empty, among = laps("avoid_objects"), laps("avoid_objects", with_objects=True)
+    empty, among = laps(name), laps(name, with_objects=True)
+    crashed = among < 0
     assert np.all(among <= empty)
-    assert np.any(among[:, 2] < 0.3)
-    assert np.any(among[:, 4] < 0.3)
-    free = (among[:, 2] == empty[:, 2]) | (among[:, 4] == empty[:, 4])
+    assert crashed.any(axis=0)[[2, 4]].all()
+    assert np.any((among < 0.3 * empty) & ~crashed)
+    # There is always a side on which nothing is lost.
+    free = np.maximum(among[:, 2], among[:, 4]) > 0.9 * empty[:, 2]
     assert np.all(free)
+
+
+def state(**changes) -> dict:
+    """A car in the middle of the left lane, 5 m along an 18 m lap, an object on each lane far away."""
+    return {
+        "all_wheels_on_track": True, "is_crashed": False, "is_left_of_center": True, "distance_from_center": 0.2,
+        "projection_distance": 5.0, "track_width": 0.9, "track_length": 18.0, "speed": 1.0, "progress": 20.0,
+        "objects_distance": [9.0, 14.0], "objects_speed": [0.2, 0.2], "objects_left_of_center": [True, False],
+        "objects_distance_from_center": [0.2, 0.2], **changes,
+    }  # fmt: skip
+
+
+def function_of(name: str):
+    space: dict = {}
+    exec((REWARDS / f"{name}.py").read_text(), space)
+    return space["reward_function"]
+
+
+@pytest.mark.parametrize("name", ["avoid_objects", "head_to_bot"])
+def test_the_pay_falls_towards_an_object_and_comes_back_beside_it(name):
+    reward = function_of(name)
+    nearer = [reward(state(projection_distance=9.0 - gap)) for gap in (3.0, 1.2, 0.9, 0.5)]
+    assert nearer[0] == reward(state(objects_distance=[], objects_speed=[], objects_left_of_center=[]))
+    assert nearer == sorted(nearer, reverse=True)
+    assert nearer[-1] < 0.1 < nearer[1] < nearer[0]
+    aside = [
+        reward(state(projection_distance=8.5, distance_from_center=abs(at), is_left_of_center=at > 0))
+        for at in (0.2, 0.1, -0.1, -0.2)
+    ]
+    assert aside == sorted(aside)
+    assert aside[-1] == nearer[0]
+    assert reward(state(is_crashed=True)) < 0
+
+
+@pytest.mark.parametrize("name", ["avoid_objects", "head_to_bot"])
+def test_an_object_behind_the_start_line_counts(name):
+    reward = function_of(name)
+    across_the_line = reward(state(projection_distance=17.7, objects_distance=[0.3, 9.0]))
+    assert across_the_line == pytest.approx(reward(state(projection_distance=8.4)))
+
+
+def test_head_to_bot_counts_seconds():
+    reward = function_of("head_to_bot")
+    slow, fast = (reward(state(projection_distance=7.6, speed=speed)) / speed for speed in (0.6, 3.0))
+    assert fast < 0.5 * slow
+    following = reward(state(projection_distance=8.2, speed=1.0, objects_speed=[1.0, 1.0]))
+    assert following > 2 * reward(state(projection_distance=8.2, speed=1.0))
 
 
 def fast_lap(rows: int, across: float = 0.0) -> np.ndarray:

@@ -46,6 +46,27 @@ def test_whole_params_come_through():
             assert np.array_equal(reward(values), here(values))
 
 
+AMONG = (
+    "def reward_function(params):\n    i = params['closest_objects'][1]\n    x, y = params['objects_location'][i]\n"
+    "    return x + 2 * y + params['objects_speed'][i]\n"
+)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("text", [AMONG, "def reward_function(params):\n    return float(len(str(params)))\n"])
+def test_objects_come_through(text, compiled):
+    here = RewardRunner(RewardSource.check(text), TRACK, CARS, objects=7)
+    with process(text, compile=compiled, objects=7) as reward:
+        assert reward.path == ("compiled" if compiled and text == AMONG else "plain")
+        for values in sample_states(TRACK, CARS, 7):
+            np.testing.assert_allclose(reward(values), here.plain(values), rtol=1e-12)
+
+
+def test_an_object_where_there_is_none_is_named():
+    with process(AMONG) as reward, pytest.raises(UserError, match=r"reward_function.py:3: IndexError"):
+        reward(next(sample_states(TRACK, CARS)))
+
+
 def test_rewards_belong_to_the_caller():
     with process(SIMPLE) as reward:
         values = next(sample_states(TRACK, CARS))

@@ -262,3 +262,20 @@ def test_the_track_of_the_yaml_goes_before_the_parameter(tmp_path):
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert name.read_text() == "pebble"
+
+
+NEEDS_OBJECTS = "def reward_function(params):\n    return params['objects_speed'][params['closest_objects'][1]]\n"
+
+
+@pytest.mark.parametrize(
+    ("race", "evaluation", "fault"),
+    [
+        ("", "", True),
+        ("RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 2", "", False),
+        ("RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 2", "RACE_TYPE: TIME_TRIAL", True),
+    ],
+)
+def test_a_reward_is_tried_with_the_objects_of_its_races(race, evaluation, fault):
+    ended = run_stage("--reward", NEEDS_OBJECTS, "--track", "pebble", "--race", race, "--evaluation", evaluation)
+    assert ended.returncode == fault, ended.stderr
+    assert ("reward_function.py:2: IndexError" in ended.stderr) == fault
