@@ -38,7 +38,8 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
 }  # fmt: skip
 _PACKAGES = str(Path(__file__).parents[2])
-_START = "import sys; sys.path.append({!r}); from kuberacer.reward.child import main; main({}, {}, {}, {})"
+# First: parent and child are of one version, whatever else the environment knows by this name.
+_START = "import sys; sys.path.insert(0, {!r}); from kuberacer.reward.child import main; main({}, {}, {}, {})"
 
 
 class RewardProcess:
