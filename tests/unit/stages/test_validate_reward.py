@@ -239,8 +239,8 @@ def test_help_has_an_example():
     ("arguments", "named"),
     [
         (["--race", "NUMBER_OF_OBSTACLE: 3"], "NUMBER_OF_OBSTACLE"),
-        (["--race", "RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 90"], "fit on pebble"),
-        (["--evaluation", "RACE_TYPE: HEAD_TO_BOT\nNUMBER_OF_BOT_CARS: 90"], "fit on pebble"),
+        (["--race", "RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 90"], "do not fit on track pebble"),
+        (["--evaluation", "RACE_TYPE: HEAD_TO_BOT\nNUMBER_OF_BOT_CARS: 90"], "do not fit on track pebble"),
         (["--evaluation", "WORLD_NAME: [pebble, nowhere]"], "nowhere"),
         (["--race", "WORLD_NAME: nowhere"], "nowhere"),
     ],
