@@ -16,6 +16,7 @@ def train(
     training_metrics: dsl.Output[dsl.Artifact],
     history: dsl.Output[dsl.Dataset],
     simtrace: dsl.Output[dsl.Dataset],
+    videos: dsl.Output[dsl.Artifact],
     summary: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     race: str = "",
@@ -45,6 +46,7 @@ def train(
         training_metrics: DeepRacer's TrainingMetrics.json.
         history: One JSON line an iteration.
         simtrace: DeepRacer's sim traces of training, one CSV file an iteration.
+        videos: Those of training iterations, as a DeepRacer bucket has them, and videos.json that lists them.
         summary: What came of it, as JSON (first_lap_s, steps, iterations, seconds, best).
         metrics: The same figures for the pipeline's page.
         race: DeepRacer's training YAML. Default: a time trial.
@@ -115,6 +117,8 @@ def train(
             history.path,
             "--simtrace",
             simtrace.path,
+            "--videos",
+            videos.path,
             "--summary",
             summary.path,
             "--executor-output",

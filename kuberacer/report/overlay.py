@@ -158,23 +158,41 @@ def standings(cars: np.ndarray) -> list[int]:
 
 
 def banners(recording: Recording, car: int) -> list[tuple[str, bool] | None]:
-    """What is called out at each step, and whether it is good news: an event stays for BANNER_STEPS."""
+    """What is called out at each step, and whether it is good news: an event stays for BANNER_STEPS, or as long as the
+    car stands for its penalty."""
     rows = recording.cars[:, car]
     shown: list[tuple[str, bool] | None] = [None] * len(rows)
     for step in range(len(rows)):
         event = _event(rows, step)
         if event is not None:
-            shown[step : step + BANNER_STEPS] = [event] * min(BANNER_STEPS, len(rows) - step)
+            last = min(max(step + BANNER_STEPS, _penalty_ends(rows, step)), len(rows))
+            shown[step:last] = [event] * (last - step)
     return shown
 
 
 def _event(rows: np.ndarray, step: int) -> tuple[str, bool] | None:
     if step and rows["lap"][step] > rows["lap"][step - 1]:
         return f"LAP {rows['lap'][step - 1]} COMPLETE", True
-    status, before = rows["status"][step], rows["status"][step - 1] if step else 0
-    if status in (before, 0):
+    name = STATUS_NAMES[rows["status"][step]]
+    if name == "in_progress" or not _counts(rows, step):
         return None
-    name = STATUS_NAMES[status]
-    penalty = rows["penalty"][step : step + 2].max() - rows["penalty"][max(step - 1, 0)]
+    penalty = rows["penalty"][_penalty_ends(rows, step) - 1] - rows["penalty"][max(step - 1, 0)]
     text = LABELS[name].upper() + (f"  +{penalty:.1f} s" if penalty > 0 else "")
     return text, name == "lap_complete"
+
+
+def _counts(rows: np.ndarray, step: int) -> bool:
+    """Whether a status has a consequence: the end, a reset or a new episode. A car that stands for its penalty is not
+    immobilized."""
+    if step + 1 == len(rows):
+        return True
+    here, after = rows[step], rows[step + 1]
+    return bool(after["resets"] > here["resets"] or after["total_time"] < here["total_time"])
+
+
+def _penalty_ends(rows: np.ndarray, step: int) -> int:
+    """The first step at which what an incident at `step` costs is no longer growing."""
+    penalty, end = rows["penalty"], step + 1
+    while end < len(rows) and (penalty[end] > penalty[end - 1] or end == step + 1):
+        end += 1
+    return end

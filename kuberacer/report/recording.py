@@ -1,10 +1,14 @@
 """What a video is drawn from: where every car and object was at every step, and what the cars' cameras saw."""
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from kuberacer.sim.track import Track
+
+ARRAYS, WORDS = ("cars", "objects", "camera"), ("names", "colors", "leaderboard", "race_type", "laps")
 
 STEPS_PER_SECOND = 15
 CAR = np.dtype(
@@ -49,6 +53,21 @@ class Recording:
     def __len__(self) -> int:
         """Steps."""
         return len(self.cars)
+
+    def save(self, path: Path) -> None:
+        """Into one .npz file, for another process."""
+        about = {"track": self.track.name} | {word: getattr(self, word) for word in WORDS}
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), route=self.track.route(), **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Recording":
+        """What `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            track = Track.from_route(file["route"], about["track"])
+            return cls(track, **{name: file[name] for name in ARRAYS}, **{word: about[word] for word in WORDS})
 
 
 @dataclass

@@ -13,7 +13,7 @@ NEAREST = 0.05  # m; what comes nearer is not drawn: it lies below the picture
 IN_THE_WAY, GLASSY = 0.70, 0.30  # m: what is nearer than the car that is followed lets it shine through
 LIGHT = np.array([-0.45, 0.35, 0.82])  # towards the sun
 TOP_LIGHT, AMBIENT, SUN = 1.0, 0.62, 0.3
-SHADOW, SHADOW_REACH = (12.0, 16.0, 14.0, 0.38), 0.3  # with its opacity; reach: of the height
+SHADOW, SHADOW_REACH = (12.0, 16.0, 14.0, 0.38), 0.6  # with its opacity; reach: of the height
 CORNERS = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]], float)
 # Of a cuboid's eight corners, four above four: the sides front, left, back, right and the top.
 FACES = np.array([[0, 3, 7, 4], [1, 0, 4, 5], [2, 1, 5, 6], [3, 2, 6, 7], [4, 5, 6, 7]])

@@ -10,6 +10,7 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.frame_stack import FrameStack
 from kuberacer.rollout.trace import TraceRecorder
+from kuberacer.rollout.training_videos import Lookout
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.race_sim import RaceSim
 
@@ -27,9 +28,10 @@ class Collector:
         metadata: ModelMetadata,
         stack: int,
         next_episode: int = 0,
+        lookout: Lookout | None = None,
     ):
         self.sim, self.reward, self.agent, self.metadata = sim, reward, agent, metadata
-        self.trace = TraceRecorder(sim.cars)
+        self.trace, self.lookout = TraceRecorder(sim.cars), lookout or Lookout(0)
         self.episode_number = np.arange(sim.cars) + next_episode
         self.next_episode = next_episode + sim.cars
         self.returns = np.zeros(sim.cars)
@@ -41,6 +43,7 @@ class Collector:
     def play(self) -> list[Episode]:
         """Play one iteration's share; returns the episodes that ended in it. Trajectories go to the agent."""
         self.trace.clear()
+        self.lookout.begin(self.agent.iteration + 1)
         episodes: list[Episode] = []
         while not self.agent.iteration_complete():
             episodes += self._step()
@@ -48,6 +51,7 @@ class Collector:
 
     def _step(self) -> list[Episode]:
         sim = self.sim
+        self.lookout.look(sim)
         actions = self.agent.act(self.stack.observations)
         steering, speed = self.metadata.decode(actions)
         sim.advance(steering, speed)

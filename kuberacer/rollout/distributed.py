@@ -48,8 +48,8 @@ class DistributedTrainer:
     """agent.cars is the number of cars of each worker.
 
     freeze(same) writes the car's graph; same: a file that already holds it. keep(Iteration, Progress, trace) puts the
-    checkpoint where it lasts, and told(iteration, Lap) a lap that comes later. drive_laps is only asked when no
-    evaluator answers at the end.
+    checkpoint where it lasts, and told(iteration, Lap) a lap that comes later; film(iteration, fragments) may make a
+    video of what was played. drive_laps is only asked when no evaluator answers at the end.
     """
 
     agent: Agent
@@ -64,6 +64,7 @@ class DistributedTrainer:
     drive_laps: Callable[[Path], Lap]
     keep: Callable[[Iteration, Progress, PlayedElsewhere], None]
     told: Callable[[int, Lap], None]
+    film: Callable[[int, list[Fragment]], None]
     say: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
     episodes: Episodes = field(default_factory=Episodes)
@@ -126,6 +127,7 @@ class DistributedTrainer:
         )
         self._hear_laps()
         self.keep(turn, self.progress, trace)
+        self.film(turn.iteration, fragments)
         self.progress.seconds += lapse()
         line = [progress_line(turn, self.progress, self.budget), f"{self.workers.alive()} workers"]
         dropped = self.gatherer.intake.summary()

@@ -13,6 +13,7 @@ from kuberacer.run.record import RunRecord
 _FILES = {
     ("validate_reward", "reward_map_png"): ("reward_map", "reward_map.png"),
     ("train", "training_metrics"): ("training_metrics", "TrainingMetrics.json"),
+    ("train", "videos"): ("training_videos", "training-videos"),
     ("evaluate", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
     ("evaluate", "video"): ("video", "video.mp4"),
     ("evaluate", "simtrace"): ("simtrace", "simtrace"),
@@ -38,6 +39,8 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
     for name, output in outputs.items():
         if (stage, name) in _FILES and isinstance(output, Artifact):
             key, place = _FILES[stage, name]
+            if name == "videos" and not any(Path(output.uri).rglob("*.mp4")):
+                continue  # none were asked for
             _copy(Path(output.uri), folder / place)
             record.outputs[key] = str((folder / place).resolve())
     if stage == "train":

@@ -28,6 +28,7 @@ from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.distributed import DistributedTrainer
+from kuberacer.rollout.fragment import Fragment
 from kuberacer.rollout.handout import Handout, Setup
 from kuberacer.rollout.laps import Lap
 from kuberacer.rollout.local_workers import LocalWorkers
@@ -36,7 +37,8 @@ from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
 from kuberacer.rollout.records import HISTORY, METRICS, Records
 from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.simulator import simulator
-from kuberacer.rollout.trainer import Budget, Progress, Trainer
+from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer
+from kuberacer.rollout.training_videos import Lookout, TrainingVideos, fetch_videos, filmed, played_elsewhere
 from kuberacer.rollout.workers import RedisAddress, Workers
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
@@ -111,23 +113,35 @@ def train(
     checkpoints: Checkpointing,
 ) -> Progress:
     progress = records.progress()
-    track, metadata = setup.track(), setup.model()
+    track, metadata, lookout = setup.track(), setup.model(), Lookout(options.training_videos)
     sim = simulator(track, setup.cars, metadata, setup.rules, setup.seed + agent.iteration)
-    collector = Collector(sim, reward, agent, metadata, agent.stack_size, next_episode=records.next_episode())
+    collector = Collector(
+        sim, reward, agent, metadata, agent.stack_size, next_episode=records.next_episode(), lookout=lookout
+    )
     budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
     if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
         return progress
-    trainer = Trainer(
-        agent=agent,
-        collector=collector,
-        budget=budget,
-        freeze=checkpoints.freeze,
-        drive_laps=lambda graph: laps_of(graph, setup),
-        keep=lambda turn, done: checkpoints.keep(turn, done, collector.trace, track.length),
-        say=lambda line: print(f"progress: {line}", flush=True),
-        progress=progress,
-    )
-    return trainer.run()
+
+    def say(line: str) -> None:
+        print(f"progress: {line}", flush=True)
+
+    def keep(turn: Iteration, done: Progress) -> None:
+        checkpoints.keep(turn, done, collector.trace, track.length)
+        if lookout.watching:
+            videos.draw(turn.iteration, lookout.recording(track, collector.trace.rows[:, 0], turn.iteration))
+
+    with TrainingVideos(options.run, checkpoints.work, checkpoints.store, say) as videos:
+        trainer = Trainer(
+            agent=agent,
+            collector=collector,
+            budget=budget,
+            freeze=checkpoints.freeze,
+            drive_laps=lambda graph: laps_of(graph, setup),
+            keep=keep,
+            say=say,
+            progress=progress,
+        )
+        return trainer.run()
 
 
 def rollout_setup(
@@ -178,8 +192,13 @@ def train_distributed(
         records.set_lap(iteration, lap)
         checkpoints.set_lap(iteration, lap)
 
+    def film(iteration: int, fragments: list[Fragment]) -> None:
+        if filmed(iteration, options.training_videos):
+            videos.draw(iteration, played_elsewhere(track, fragments, iteration))
+
     image = image_of_pods(options, setup.environment)
     with (
+        TrainingVideos(options.run, checkpoints.work, checkpoints.store, say) as videos,
         redis_for_rollouts(image) as redis,
         closing(workers_for(options, image, redis.address, checkpoints.work)) as workers,
         closing(TrainerBroker(redis.address, options.run, say=say)) as broker,
@@ -198,6 +217,7 @@ def train_distributed(
             drive_laps=lambda graph: laps_of(graph, setup),
             keep=lambda turn, done, trace: checkpoints.keep(turn, done, trace, track.length),
             told=told,
+            film=film,
             say=say,
             progress=progress,
             episodes=Episodes(max(progress.next_episode, records.next_episode())),
@@ -260,6 +280,7 @@ def collect(
     (options.checkpoint / "model_metadata.json").write_text(metadata.to_json(), encoding="utf-8")
     (options.checkpoint / "hyperparameters.json").write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
     checkpoints.fetch_traces(options.simtrace)
+    fetch_videos(checkpoints.store, options.run, options.videos)
     for path, source in (
         (options.training_metrics, records.folder / METRICS),
         (options.history, records.folder / HISTORY),

@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--training-metrics", type=Path, required=True, metavar="OUTPUT", help="TrainingMetrics.json")
     parser.add_argument("--history", type=Path, required=True, metavar="OUTPUT", help="JSON lines")
     parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder of CSV files")
+    parser.add_argument("--videos", type=Path, required=True, metavar="OUTPUT", help="folder of mp4 files")
     parser.add_argument("--summary", type=Path, required=True, metavar="OUTPUT", help="JSON")
     parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
     options = parser.parse_args()

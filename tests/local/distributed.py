@@ -82,6 +82,7 @@ class Training(Watched):
             "environment": folder / "environment.json", "preset": small_preset("clipped_ppo", RHYTHM), "run": "r",
             "checkpoint": folder / "checkpoint", "training-metrics": folder / "metrics.json",
             "history": folder / "history.jsonl", "simtrace": folder / "simtrace", "summary": folder / "summary.json",
+            "videos": folder / "videos",
             "minutes": 0, "rollout-workers": workers, "cars-per-worker": CARS, **options,
         }  # fmt: skip
         command = [str(RACE), "-u", "-m", "kuberacer.stages.train"]
