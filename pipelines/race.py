@@ -175,6 +175,7 @@ def race(
             evaluation_simtrace=evaluated.outputs["simtrace"],
             video=evaluated.outputs["video"],
             videos=evaluated.outputs["videos"],
+            race_result=evaluated.outputs["race_result"],
             reward_map_png=validated.outputs["reward_map_png"],
             environment=built.outputs["environment"],
             race=race,

@@ -16,6 +16,7 @@ def evaluate(
     simtrace: dsl.Output[dsl.Dataset],
     video: dsl.Output[dsl.Artifact],
     videos: dsl.Output[dsl.Artifact],
+    race_result: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     race: str = "",
     evaluation: str = "",
@@ -39,6 +40,7 @@ def evaluate(
         simtrace: DeepRacer's sim trace of the evaluation.
         video: The laps, from the car's camera and from above (mp4).
         videos: Three views of every trial (folder of mp4).
+        race_result: What came of all cars on all tracks (folder: race_result.json, metrics of each car).
         metrics: The figures for the pipeline's page.
         race: DeepRacer's training YAML. Default: a time trial.
         evaluation: YAML keys that replace those of race. Default: none.
@@ -90,6 +92,8 @@ def evaluate(
             video.path,
             "--videos",
             videos.path,
+            "--race-result",
+            race_result.path,
             "--executor-output",
             dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER,
         ],

@@ -21,6 +21,7 @@ def publish(
     evaluation_simtrace: dsl.Input[dsl.Dataset],
     video: dsl.Input[dsl.Artifact],
     videos: dsl.Input[dsl.Artifact],
+    race_result: dsl.Input[dsl.Artifact],
     reward_map_png: dsl.Input[dsl.Artifact],
     environment: dsl.Input[dsl.Artifact],
     archive: dsl.Output[dsl.Model],
@@ -53,6 +54,7 @@ def publish(
         evaluation_simtrace: Sim trace of the evaluation.
         video: The laps of the evaluation.
         videos: Three views of every trial of the evaluation.
+        race_result: What came of the evaluation's cars on its tracks.
         reward_map_png: The reward over the track.
         environment: What build_sim_image built.
         archive: model.tar.gz for the car.
@@ -100,6 +102,8 @@ def publish(
             video.path,
             "--videos",
             videos.path,
+            "--race-result",
+            race_result.path,
             "--reward-map-png",
             reward_map_png.path,
             "--environment",

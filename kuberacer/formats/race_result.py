@@ -11,6 +11,7 @@ from typing import Any, Self
 from kuberacer.formats.write import write_atomically
 
 VERSION = 1
+RESULT, METRICS = "race_result.json", "metrics"  # in the folder that an evaluation gives
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,14 @@ class CarResult:
 
 @dataclass(frozen=True)
 class TrackResult:
-    """The cars on one track, as they were entered; the first is the model that was evaluated."""
+    """The cars on one track, as they were entered; the first is the model that was evaluated.
+
+    fastest_s: the quickest lap that the simulator's limits allow, from a standing start; None where it is not known."""
 
     track: str
     length_m: float
     cars: list[CarResult]
+    fastest_s: float | None = None
 
     def standings(self) -> list[CarResult]:
         """The cars by their position."""
@@ -83,7 +87,10 @@ class TrackResult:
 
 @dataclass(frozen=True)
 class RaceResult:
+    """racer: whose model was evaluated; "" where nobody said."""
+
     race_type: str
+    racer: str
     continuous: bool
     checkpoint: str
     leaderboard_name: str
@@ -104,7 +111,7 @@ class RaceResult:
         def car(entry: dict[str, Any]) -> CarResult:
             return CarResult(**{**entry, "trials": [TrialResult(**trial) for trial in entry["trials"]]})
 
-        tracks = [TrackResult(t["track"], t["length_m"], [car(c) for c in t["cars"]]) for t in data["tracks"]]
+        tracks = [TrackResult(**{**track, "cars": [car(entry) for entry in track["cars"]]}) for track in data["tracks"]]
         return cls(**{**data, "tracks": tracks})
 
 

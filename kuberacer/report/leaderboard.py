@@ -73,14 +73,15 @@ class Board:
 
     def to_html(self) -> str:
         entries = [entry for table in self.tables.values() for entry in table]
-        quickest = min((e for e in entries if e.best_lap_s is not None), key=lambda e: e.best_lap_s, default=None)
+        laps = [(entry.best_lap_s, entry.racer, entry.track) for entry in entries if entry.best_lap_s is not None]
         tiles = [
             (str(len({entry.run for entry in entries})), "models"),
             (str(len({entry.racer for entry in entries})), "racers"),
             (str(len(self.tables)), "races"),
         ]
-        if quickest is not None:
-            tiles.append((f"{quickest.best_lap_s:.3f} s", f"quickest lap, {quickest.racer} on {quickest.track}"))
+        if laps:
+            seconds, racer, track = min(laps)
+            tiles.append((f"{seconds:.3f} s", f"quickest lap, {racer} on {track}"))
         shown = [(f"{label(kind)} on {track}", HEADER, rows(table)) for (kind, track), table in self.tables.items()]
         left_out = f" · {self.skipped} model cards could not be read" if self.skipped else ""
         return Page(
@@ -103,7 +104,7 @@ def rows(entries: list[Entry]) -> list[list[str]]:
             entry.racer,
             entry.model,
             f"{entry.progress:.0f} % of the lap" if entry.best_lap_s is None else f"{entry.best_lap_s:.3f} s",
-            f"{entry.penalty_s:.1f} s" + (f", {entry.resets} resets" if entry.resets else ""),
+            f"{entry.penalty_s:.1f} s" + (f", resets: {entry.resets}" if entry.resets else ""),
             f"{entry.laps} of {entry.trials}",
             label(entry.race_type),
             entry.track,

@@ -34,6 +34,7 @@ def markdown(card: dict[str, Any]) -> str:
         "| --- | --- |",
         f"| laps completed | {results['laps_completed']} of {results['trials']} |",
         f"| best lap | {best} |",
+        *evaluations(card),
         f"| training | {results['steps']:,} steps, {results['training_s']:.0f} s |",
         "",
         "## Intended use",
@@ -67,3 +68,15 @@ def markdown(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def evaluations(card: dict[str, Any]) -> list[str]:
+    """Rows of the results: each track's race, and the lap that the simulator's limits allow."""
+    rows = []
+    for found in card.get("evaluations", []):
+        place = f", place {found['position']} of {found['cars']}" if found["cars"] > 1 else ""
+        lap = "no lap" if found["best_lap_s"] is None else f"best lap {found['best_lap_s']:.2f} s"
+        fastest = found["fastest_possible_s"]
+        possible = "" if fastest is None else f", {fastest:.2f} s are possible"
+        rows.append(f"| {found['race_type']} on {found['track']} | {lap}{possible}{place} |")
+    return rows

@@ -5,9 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
+from kuberacer.formats.race_result import TrackResult
 from kuberacer.formats.simtrace import TraceRow
+from kuberacer.formats.status import LABELS
 from kuberacer.report.history import HistoryRow
-from kuberacer.report.style import BLUE, GREEN, GREY, ORANGE, figure, png
+from kuberacer.report.style import BLUE, GREEN, GREY, ORANGE, RED, figure, png
 from kuberacer.sim.track import Track
 
 
@@ -43,6 +45,42 @@ def losses(rows: list[HistoryRow]) -> bytes:
         panel.plot([r.iteration for r in rows], [r.learning.get(name, np.nan) for r in rows], color=BLUE)
         panel.set_title({"loss": "Loss", "entropy": "Entropy of the policy", "kl": "KL divergence of an update"}[name])
     count_iterations(axes[-1, 0])
+    return png(made)
+
+
+PENALTIES = {  # kinds of incidents, as the trials' bars show them
+    "off_track": ("off track", ORANGE), "crashed": ("collision", RED),
+    "immobilized": ("immobilised", GREY), "reversed": ("reversed", "#CC79A7"),
+}  # fmt: skip
+
+
+def trial_times(tracks: list[TrackResult], car: int = 0) -> bytes:
+    """A bar a trial of one car: seconds of driving, and those that each kind of penalty took. Pale: no lap."""
+    trials = [(track, trial) for track in tracks for trial in track.cars[car].trials]
+    made, axes = figure(7.2, 1.3 + 0.36 * len(trials))
+    names = [f"{track.track} {trial.trial}" if len(tracks) > 1 else str(trial.trial) for track, trial in trials]
+    place = np.arange(len(trials))
+    alpha = [1.0 if trial.completed else 0.4 for _, trial in trials]
+    driving = np.array([trial.seconds - trial.penalty_seconds for _, trial in trials])
+    kinds = [kind for kind in PENALTIES if any(trial.penalties.get(kind) for _, trial in trials)]
+    parts = [("driving", BLUE, driving)]
+    parts += [(*PENALTIES[kind], np.array([trial.penalties.get(kind, 0.0) for _, trial in trials])) for kind in kinds]
+    left = np.zeros(len(trials))
+    for name, colour, seconds in parts:
+        bars = axes.barh(place, seconds, left=left, color=colour, height=0.7, label=name)
+        for bar, strength in zip(bars, alpha, strict=True):
+            bar.set_alpha(strength)
+        left += seconds
+    for at, end, (_, trial) in zip(place, left, trials, strict=True):
+        text = f" {end:.2f} s" if trial.completed else f" {trial.progress:.0f} %, {LABELS[trial.status].lower()}"
+        axes.text(end, at, text, va="center", fontsize=9)
+    axes.set_yticks(place, names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.18 * float(max(left, default=1.0)))
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("trial")
+    axes.grid(False, axis="y")
+    made.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=len(parts))
     return png(made)
 
 

@@ -17,6 +17,8 @@ _FILES = {
     ("evaluate", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
     ("evaluate", "video"): ("video", "video.mp4"),
     ("evaluate", "simtrace"): ("simtrace", "simtrace"),
+    ("evaluate", "videos"): ("videos", "videos"),
+    ("evaluate", "race_result"): ("race_result", "race_result"),
     ("publish", "archive"): ("model", "model.tar.gz"),
     ("publish", "model_folder"): ("model_folder", "model"),
     ("publish", "report"): ("report", "report.html"),

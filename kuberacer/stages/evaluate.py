@@ -1,7 +1,8 @@
-"""Evaluate: the frozen graph drives trials of one lap each, without exploration, with penalties and resets."""
+"""Evaluate: frozen graphs drive a race's trials, without exploration, with penalties and resets."""
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,78 +10,119 @@ import numpy as np
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import run_main
-from kuberacer.formats.evaluation_metrics import write_evaluation
-from kuberacer.formats.simtrace import write_trace
-from kuberacer.report.recording import Recording
-from kuberacer.report.video import FRAMES_PER_SECOND, LapVideo
+from kuberacer.formats.race_config import RaceConfig
+from kuberacer.formats.race_result import CarResult, RaceResult
 from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.evaluation import Evaluation
-from kuberacer.rollout.trial import Rules, Trial, metrics
-from kuberacer.sim.picture import CarPose
-from kuberacer.sim.track import Track
+from kuberacer.rollout.model_files import GRAPH, METADATA, fetch_graph
+from kuberacer.rollout.race_rules import evaluation_rules
+from kuberacer.rollout.trial import Rules
+from kuberacer.settings import StoreSettings
+from kuberacer.sim.track import Track, load_track
 from kuberacer.stages.arguments import stage_parser
+from kuberacer.stages.evaluation_files import Results
 from kuberacer.stages.executor_output import write_metrics
-
-AHEAD_OF_MIDDLE = 0.058  # m: x, y lie 0.14 m ahead of the rear axle, the body's middle 0.082 m
+from kuberacer.store.client import ObjectStore, make_client
 
 
 def main() -> None:
     options = arguments()
-    if options.videos:
-        options.videos.mkdir(parents=True, exist_ok=True)
-    track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
-    metadata = ModelMetadata.parse((options.model / "model_metadata.json").read_text(encoding="utf-8"))
-    rules = Rules(options.trials, options.off_track_penalty, options.collision_penalty, options.resets)
-    policy = FrozenPolicy(options.model / "model.pb", metadata)
-    entrant = Entrant(policy.best_actions, metadata, policy.stack_size)
-    evaluation = Evaluation([entrant], track, rules, seed=options.seed, film=True)
-    source = options.reward_file.read_text(encoding="utf-8")
+    race = RaceConfig.for_evaluation(options.race, options.evaluation)
+    rules, tracks = rules_of(race, options), tracks_of(race, options)
+    config = evaluation_rules(race)
+    for track in tracks:  # before anything is driven
+        config.scene.check(track)
+    with tempfile.TemporaryDirectory(prefix="kuberacer-evaluate-") as work:
+        entrants = entrants_of(race, options, Path(work))
+        results = Results(race, options.simtrace, options.race_result)
+        for track in tracks:
+            evaluation = Evaluation(entrants, track, rules, config, options.seed, film=True)
+            with reward_of(options, track, evaluation.sim.cars) as reward:
+                evaluation.run(reward)
+            results.add(evaluation)
+            results.film(evaluation, options.videos)
+    results.finish(options.evaluation_metrics, options.video)
+    tell(results.race_result, options.executor_output)
+
+
+def rules_of(race: RaceConfig, options: argparse.Namespace) -> Rules:
+    """What the YAML says wins over the parameter of the same meaning."""
+    return Rules(
+        trials=race.or_parameter("NUMBER_OF_TRIALS", options.trials),
+        off_track_penalty=race.or_parameter("OFF_TRACK_PENALTY", options.off_track_penalty),
+        collision_penalty=race.or_parameter("COLLISION_PENALTY", options.collision_penalty),
+        resets=race.or_parameter("NUMBER_OF_RESETS", options.resets),
+        continuous=race.is_continuous,
+        reset_behind=race.reset_behind_dist,
+    )
+
+
+def tracks_of(race: RaceConfig, options: argparse.Namespace) -> list[Track]:
+    """The track that was trained on, or those of WORLD_NAME."""
+    trained = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
+    found = []
+    for name in (name.strip() for names in race.world_name for name in names.split(",")):
+        if name == options.track_name:
+            found.append(trained)
+        elif name:
+            s3 = make_client(StoreSettings.from_environment()) if name.startswith("s3://") else None
+            found.append(load_track(name, s3))
+    return found or [trained]
+
+
+def entrants_of(race: RaceConfig, options: argparse.Namespace, work: Path) -> list[Entrant]:
+    """The model at hand, or another checkpoint of its run, and the race's other cars."""
+    metadata = ModelMetadata.parse((options.model / METADATA).read_text(encoding="utf-8"))
+    graph = options.model / GRAPH
+    if race.eval_checkpoint != "best":
+        store = ObjectStore(StoreSettings.from_environment())
+        iteration = fetch_graph(store, options.run, race.eval_checkpoint, metadata, work / "own")
+        print(f"evaluates the model of iteration {iteration}", flush=True)
+        graph = work / "own" / GRAPH
+    policy = FrozenPolicy(graph, metadata)
+    own, *others = race.cars
+    entrants = [Entrant(policy.best_actions, metadata, policy.stack_size, own.display_name, own.color, options.run)]
+    if others:
+        from kuberacer.rollout.rival_models import rival  # OpenVINO: a second that a time trial does without
+    for number, car in enumerate(others, 1):
+        folder = work / f"rival-{number}"
+        settings = StoreSettings.from_environment()
+        entrants.append(rival(settings, car.address, race.eval_checkpoint, folder, car.display_name, car.color))
+    return entrants
+
+
+def reward_of(options: argparse.Namespace, track: Track, cars: int) -> RewardProcess:
+    """The reward function, for the traces."""
     site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
-    extra = [site] if site else []
+    source = options.reward_file.read_text(encoding="utf-8")
     # Compiling takes longer than the few calls that are made here.
-    with RewardProcess(source, track, rules.trials, extra_paths=extra, compile=False, seed=options.seed) as reward:
-        (trials,) = evaluation.run(reward)
-    film(evaluation.recordings()[0], rules.trials, options.video)
-    write_evaluation(options.evaluation_metrics, metrics(trials))
-    rows = [row for trial in trials for row in trial.rows]
-    write_trace(options.simtrace / "0-iteration.csv", rows)
-    laps = [trial.seconds for trial in trials if trial.completed]
-    if options.executor_output:
-        figures = {"laps_completed": len(laps), "trials": len(trials), **({"best_lap_s": min(laps)} if laps else {})}
-        write_metrics(options.executor_output, "metrics", figures)
-    for trial in trials:
-        print(describe(trial), flush=True)
-    print(f"progress: {len(laps)} of {len(trials)} laps" + (f", best {min(laps):.2f} s" if laps else ""), flush=True)
+    return RewardProcess(source, track, cars, extra_paths=[site] if site else [], compile=False, seed=options.seed)
 
 
-def film(recording: Recording, trials: int, path: Path) -> None:
-    """The first trial: what its camera saw, and where it was."""
-    cars, last = recording.cars[:, 0], len(recording) - 1
-    driven = np.stack([cars["x"], cars["y"]], axis=1)
-    with LapVideo(path, recording.track) as video:
-        for step, car in enumerate(cars):
-            text = (
-                f"trial 1 of {trials}   {car['lap_time']:6.2f} s   {car['progress']:5.1f} %   "
-                f"{car['speed']:.1f} m/s   {car['steering']:+.0f}°   resets {car['resets']}"
-            )
-            pose = body_pose(car["x"], car["y"], car["heading"])
-            picture = video.compose(recording.camera[step, 0, 0], pose, driven[: step + 1], text)
-            # The end stays for a second, to be read.
-            for _ in range(FRAMES_PER_SECOND if step == last else 1):
-                video.encode(picture)
+def tell(result: RaceResult, executor_output: Path | None) -> None:
+    """The figures for the pipeline's page, and the lines of the log."""
+    own = [trial for track in result.tracks for trial in track.cars[0].trials]
+    laps = [trial.seconds for trial in own if trial.completed]
+    trials = max(len(own), len(laps))
+    if executor_output:
+        figures = {"laps_completed": len(laps), "trials": trials, **({"best_lap_s": min(laps)} if laps else {})}
+        write_metrics(executor_output, "metrics", figures)
+    for track in result.tracks:
+        if len(result.tracks) > 1:
+            print(f"on {track.track}:", flush=True)
+        for trial in track.cars[0].trials:
+            outcome = "lap completed" if trial.completed else f"{trial.progress:.0f} % of the lap, {trial.status}"
+            print(f"trial {trial.trial}: {outcome} in {trial.seconds:.3f} s, {trial.resets} resets", flush=True)
+        if len(track.cars) > 1:
+            print("\n".join(place(car) for car in track.standings()), flush=True)
+    print(f"progress: {len(laps)} of {trials} laps" + (f", best {min(laps):.2f} s" if laps else ""), flush=True)
 
 
-def body_pose(x: float, y: float, heading: float) -> CarPose:
-    """The body's middle: x, y are of a point in front of it."""
-    angle = np.radians(heading)
-    return CarPose(x - AHEAD_OF_MIDDLE * np.cos(angle), y - AHEAD_OF_MIDDLE * np.sin(angle), heading)
-
-
-def describe(trial: Trial) -> str:
-    outcome = "lap completed" if trial.completed else f"{trial.progress:.0f} % of the lap, {trial.status}"
-    return f"trial {trial.number}: {outcome} in {trial.seconds:.3f} s, {trial.resets} resets"
+def place(car: CarResult) -> str:
+    behind = "" if car.gap_s is None else f", {car.gap_s:+.3f} s"
+    return f"{car.position}. {car.name}: {car.laps} laps in {car.seconds:.3f} s{behind}"
 
 
 def arguments() -> argparse.Namespace:
@@ -89,7 +131,7 @@ def arguments() -> argparse.Namespace:
         __doc__ or "",
         "python -m kuberacer.stages.evaluate --model out/latest/model_frozen --track-file track.npy "
         "--track-name kidney --reward-file reward.py --environment environment.json --evaluation-metrics m.json "
-        "--simtrace t --video v.mp4",
+        "--simtrace t --video v.mp4 --videos v --race-result r",
     )
     parser.add_argument("--model", type=Path, required=True, help="folder with model.pb and model_metadata.json")
     parser.add_argument("--reward-file", type=Path, required=True, help="for the trace's reward column")
@@ -98,16 +140,23 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--track-name", required=True)
     parser.add_argument("--race", default="", help="DeepRacer's training YAML, text (default: a time trial)")
     parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
-    parser.add_argument("--run", default="", help="whose checkpoints EVAL_CHECKPOINT names")
     parser.add_argument("--trials", type=int, default=3, help="laps to try (%(default)s)")
     parser.add_argument("--off-track-penalty", type=float, default=5.0, help="seconds (%(default)s)")
     parser.add_argument("--collision-penalty", type=float, default=5.0, help="seconds (%(default)s)")
     parser.add_argument("--resets", type=int, default=10, help="of a trial at most (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run", default="", help="whose checkpoints EVAL_CHECKPOINT names")
     parser.add_argument("--evaluation-metrics", type=Path, required=True, metavar="OUTPUT")
     parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder")
     parser.add_argument("--video", type=Path, required=True, metavar="OUTPUT", help=".mp4")
     parser.add_argument("--videos", type=Path, metavar="OUTPUT", help="folder: three views of every trial")
+    parser.add_argument(
+        "--race-result",
+        type=Path,
+        required=True,
+        metavar="OUTPUT",
+        help="folder: race_result.json, all cars' metrics",
+    )
     parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
     return parser.parse_args()
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,21 @@ import numpy as np
 
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.errors import run_main
+from kuberacer.errors import UserError, run_main
 from kuberacer.formats import car_archive, simtrace
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
-from kuberacer.formats.evaluation_metrics import EvaluationMetric, read_evaluation
-from kuberacer.report import history, html, model_card, plots
+from kuberacer.formats.race_result import METRICS, RESULT, RaceResult, TrackResult
+from kuberacer.report import history, html, model_card, plots, races
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
+from kuberacer.stages.leaderboard import update
 from kuberacer.store.client import ObjectStore
 
 INPUT_FILES = (
     "model", "checkpoint", "checks", "reward-file", "track-file", "training-metrics", "history", "summary",
-    "training-simtrace", "evaluation-metrics", "evaluation-simtrace", "video", "reward-map-png", "environment",
+    "training-simtrace", "evaluation-metrics", "evaluation-simtrace", "race-result", "video", "videos",
+    "reward-map-png", "environment",
 )  # fmt: skip
 INPUT_TEXTS = ("track-name", "algorithm", "hyperparameters", "run")
 OUTPUTS = ("archive", "model-folder", "report", "model-card", "model-card-json")
@@ -33,13 +36,15 @@ OUTPUTS = ("archive", "model-folder", "report", "model-card", "model-card-json")
 def main() -> None:
     options = arguments()
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
-    card = describe(options, track)
+    race = RaceResult.read(options.race_result / RESULT)
+    card = describe(options, track, race)
     car_archive.write_car_archive(options.archive, *for_the_car(options.model))
     make_model_folder(options)
     write(options.model_card_json, json.dumps(card, indent=1) + "\n")
     write(options.model_card, model_card.markdown(card))
-    write(options.report, report(options, track, card).render())
+    write(options.report, report(options, card, race).render())
     upload(options)
+    update_leaderboards(race)
     results = card["results"]
     print(f"published {options.run}: {results['laps_completed']} of {results['trials']} laps", flush=True)
 
@@ -55,11 +60,11 @@ def for_the_car(model: Path) -> tuple[bytes, bytes]:
     return for_car(graph, metadata), replace(metadata, algorithm="clipped_ppo").to_json().encode()
 
 
-def describe(options: argparse.Namespace, track: Track) -> dict[str, Any]:
+def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dict[str, Any]:
     """The model card's contents."""
     summary = json.loads(options.summary.read_text(encoding="utf-8"))
-    trials = read_evaluation(options.evaluation_metrics)
-    laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]
+    trials = [trial for result in race.tracks for trial in result.cars[0].trials]
+    laps = [trial.seconds for trial in trials if trial.completed]
     made_of = {name: getattr(options, name.replace("-", "_")) for name in INPUT_FILES}
     return {
         "run": options.run,
@@ -79,11 +84,34 @@ def describe(options: argparse.Namespace, track: Track) -> dict[str, Any]:
             "steps": summary["steps"],
             "training_s": summary["seconds"],
         },
+        "leaderboard": {"name": race.leaderboard_name, "type": race.leaderboard_type, "racer": race.racer},
+        "evaluations": [evaluation(race, result) for result in race.tracks],
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "hyperparameters": used_hyperparameters(options),
         "metadata": json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8")),
         "reward": options.reward_file.read_text(encoding="utf-8"),
         "checks": json.loads(options.checks.read_text(encoding="utf-8"))["max_difference"],
         "digests": {name: model_card.digest(path) for name, path in made_of.items()},
+    }
+
+
+def evaluation(race: RaceResult, result: TrackResult) -> dict[str, Any]:
+    """How the model did on one track, as leaderboards read it."""
+    own = result.cars[0]
+    counted = [own.best] if own.best else own.trials
+    return {
+        "track": result.track,
+        "race_type": race.race_type,
+        "checkpoint": race.checkpoint,
+        "trials": len(own.trials),
+        "laps_completed": own.laps,
+        "best_lap_s": own.best.seconds if own.best else None,
+        "fastest_possible_s": result.fastest_s,
+        "penalty_s": round(sum(trial.penalty_seconds for trial in counted), 3),
+        "resets": sum(trial.resets for trial in counted),
+        "progress": max(trial.progress for trial in own.trials),
+        "position": own.position,
+        "cars": len(result.cars),
     }
 
 
@@ -107,17 +135,18 @@ def make_model_folder(options: argparse.Namespace) -> None:
     Checkpoints(best_checkpoint=entry, last_checkpoint=entry).write(folder / "deepracer_checkpoints.json")
 
 
-def report(options: argparse.Namespace, track: Track, card: dict[str, Any]) -> html.Page:
-    results = card["results"]
-    rows = history.read(options.history)
-    trials = read_evaluation(options.evaluation_metrics)
-    trace = best_trial(options.evaluation_simtrace, trials)
+def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult) -> html.Page:
+    results, rows = card["results"], history.read(options.history)
+    track = evaluated_track(options.race_result, race)
+    trace = best_trial(options.evaluation_simtrace, race)
+    trained = card["track"]
     return html.Page(
         title=options.run,
-        subtitle=f"{track.name} · {track.length:.1f} m · {options.algorithm} · seed {options.seed}",
+        subtitle=f"{trained['name']} · {trained['length_m']:.1f} m · {options.algorithm} · seed {options.seed}",
         tiles=[
             (f"{results['laps_completed']} of {results['trials']}", "laps completed"),
             (seconds(results["best_lap_s"]), "best lap, with penalties"),
+            *yardstick(race.tracks[0]),
             (seconds(results["first_lap_s"]), "training until the first lap"),
             (f"{results['steps']:,}", "environment steps"),
             (f"{results['steps'] / max(results['training_s'], 1e-9):.0f}", "steps a second"),
@@ -125,13 +154,14 @@ def report(options: argparse.Namespace, track: Track, card: dict[str, Any]) -> h
         ],
         figures=[
             ("Learning", "Training episodes explore, the lap after each does not.", plots.learning_curves(rows)),
-            ("Path", "The best trial of the evaluation.", plots.path_on_track(track, trace)),
+            ("Trials", "Where their time went. Pale: without a lap.", plots.trial_times(race.tracks)),
+            ("Path", f"The best trial of the evaluation, on {track.name}.", plots.path_on_track(track, trace)),
             ("Speed and steering", "Along the best trial.", plots.speed_along_lap(trace)),
             ("Learner", "What the learner reports of each iteration.", plots.losses(rows)),
             ("Reward map", "What the reward function gives where on the track.", options.reward_map_png.read_bytes()),
         ],
         tables=[
-            ("Trials", ["trial", "lap", "time", "off track", "resets", "status"], [trial_row(t) for t in trials]),
+            *races.tables(race),
             ("Hyperparameters", ["name", "value"], [[k, str(v)] for k, v in card["hyperparameters"].items()]),
             ("Frozen graph against the live policy", ["runtime", "largest difference"],
              [[name, f"{value:.2g}"] for name, value in card["checks"].items()]),
@@ -142,22 +172,35 @@ def report(options: argparse.Namespace, track: Track, card: dict[str, Any]) -> h
     )  # fmt: skip
 
 
-def best_trial(folder: Path, trials: list[EvaluationMetric]) -> list[simtrace.TraceRow]:
-    """The trace of the trial with the longest way, the shortest time among equals."""
-    episodes = [ep for path in sorted(folder.glob("*.csv")) for ep in simtrace.episodes(simtrace.read_trace(path))]
-    order = [(trial.completion_percentage, -trial.elapsed_time_in_milliseconds) for trial in trials]
+def evaluated_track(folder: Path, race: RaceResult) -> Track:
+    """The first track of the evaluation."""
+    return Track.from_route(np.load(folder / "0-track.npy", allow_pickle=False), race.tracks[0].track)
+
+
+def yardstick(result: TrackResult) -> list[tuple[str, str]]:
+    """The tile of the lap that the simulator's limits allow, and how near to it the best one is."""
+    if result.fastest_s is None:
+        return []
+    best = result.cars[0].best
+    of = f", the best one took {best.seconds / result.fastest_s:.2f}×" if best else ""
+    return [(seconds(result.fastest_s), f"fastest possible lap on {result.track}{of}")]
+
+
+def best_trial(folder: Path, race: RaceResult) -> list[simtrace.TraceRow]:
+    """The trace of the model's trial on the first track with the longest way, the shortest time among equals."""
+    trials = race.tracks[0].cars[0].trials
+    place = folder / "agent_0" if len(race.tracks[0].cars) > 1 else folder
+    episodes = simtrace.episodes(simtrace.read_trace(place / "0-iteration.csv"))
+    order = [(trial.progress, -trial.seconds) for trial in trials]
     return list(episodes[order.index(max(order))])
 
 
-def trial_row(trial: EvaluationMetric) -> list[str]:
-    return [
-        str(trial.trial),
-        f"{trial.completion_percentage} %",
-        f"{trial.elapsed_time_in_milliseconds / 1000:.3f} s",
-        str(trial.off_track_count),
-        str(trial.reset_count),
-        trial.episode_status,
-    ]
+def update_leaderboards(race: RaceResult) -> None:
+    """The run is published whatever becomes of these: they can be made again from what is there."""
+    try:
+        update(ObjectStore(StoreSettings.from_environment()), *dict.fromkeys(["", race.leaderboard_name]))
+    except UserError as error:
+        print(f"the leaderboard was not made: {error.cause}; `make leaderboard` makes it", flush=True)
 
 
 def seconds(value: float | None) -> str:
@@ -171,10 +214,12 @@ def upload(options: argparse.Namespace) -> None:
         "model": options.model_folder,
         "train-output/model.tar.gz": options.archive,
         "metrics/TrainingMetrics.json": options.training_metrics,
+        "metrics": options.race_result / METRICS,
         "metrics/EvaluationMetrics.json": options.evaluation_metrics,
+        "metrics/race_result.json": options.race_result / RESULT,
         "evaluation/evaluation-simtrace": options.evaluation_simtrace,
         "training-simtrace": options.training_simtrace,
-        "mp4/camera-pip/0-video.mp4": options.video,
+        "mp4": options.videos,
         "report.html": options.report,
         "model_card.md": options.model_card,
         "model_card.json": options.model_card_json,
@@ -200,7 +245,6 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path, required=True)
     for name in INPUT_TEXTS:
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--videos", type=Path, help="folder of mp4, from the evaluation")
     parser.add_argument("--race", default="", help="DeepRacer's training YAML, text")
     parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
     parser.add_argument("--seed", type=int, required=True)

@@ -63,7 +63,7 @@ def test_positions_count_from_one_and_follow_the_ranks(entered: list[CarResult])
 @given(cars)
 def test_a_result_reads_back(tmp_path_factory, entered: list[CarResult]):
     path: Path = tmp_path_factory.mktemp("result") / "race_result.json"
-    result = RaceResult("F1", True, "best", "club", "LEAGUE", [TrackResult("kidney", 18.5, classify(entered))])
+    result = RaceResult("F1", "Ada", True, "best", "club", "", [TrackResult("kidney", 18.5, classify(entered), 9.5)])
     result.write(path)
     assert RaceResult.read(path) == result
 

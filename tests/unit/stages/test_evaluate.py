@@ -13,6 +13,7 @@ from kuberacer.coach.build import build_agent
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.formats.evaluation_metrics import read_evaluation
+from kuberacer.formats.race_result import RaceResult
 from kuberacer.formats.simtrace import episodes, read_trace
 from kuberacer.sim.track import load_track
 
@@ -20,6 +21,8 @@ OUTPUTS = {
     "evaluation-metrics": "metrics.json",
     "simtrace": "traces",
     "video": "lap.mp4",
+    "videos": "videos",
+    "race-result": "result",
     "executor-output": "kfp.json",
 }
 
@@ -57,8 +60,32 @@ def twice(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_two_evaluations_with_one_seed_give_the_same_bytes(twice: list[Path]):
-    for file in ("metrics.json", "traces/0-iteration.csv", "lap.mp4", "kfp.json"):
-        assert (twice[0] / file).read_bytes() == (twice[1] / file).read_bytes(), file
+    files = [{p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()} for folder in twice]
+    assert files[0].keys() == files[1].keys()
+    for wanted in ("metrics.json", "traces/0-iteration.csv", "videos/camera-topview/1-video.mp4", "result/0-track.npy"):
+        assert wanted in files[0]
+    for name, path in files[0].items():
+        assert path.read_bytes() == files[1][name].read_bytes(), name
+
+
+def test_every_trial_has_its_videos_in_three_views(twice: list[Path]):
+    videos = twice[0] / "videos"
+    found = sorted(path.relative_to(videos).as_posix() for path in videos.rglob("*.mp4"))
+    assert found == [f"camera-{view}/{n}-video.mp4" for view in ("45degree", "pip", "topview") for n in (0, 1)]
+    pips = [(videos / f"camera-pip/{n}-video.mp4").read_bytes() for n in (0, 1)]
+    assert (twice[0] / "lap.mp4").read_bytes() in pips
+
+
+def test_the_result_adds_up_with_metrics_and_trace(twice: list[Path]):
+    result = RaceResult.read(twice[0] / "result" / "race_result.json")
+    (track,) = result.tracks
+    assert (track.track, result.race_type, result.checkpoint) == ("pebble", "TIME_TRIAL", "best")
+    for trial, metric in zip(track.cars[0].trials, read_evaluation(twice[0] / "metrics.json"), strict=True):
+        assert trial.seconds * 1000 == pytest.approx(metric.elapsed_time_in_milliseconds, abs=1)
+        assert trial.penalties["off_track"] == pytest.approx(4.0 * trial.resets, abs=1e-3)
+    assert (twice[0] / "result" / "metrics" / "EvaluationMetrics.json").read_bytes() == (
+        twice[0] / "metrics.json"
+    ).read_bytes()
 
 
 def test_metrics_trace_and_video_tell_of_the_same_trials(twice: list[Path]):
@@ -71,7 +98,7 @@ def test_metrics_trace_and_video_tell_of_the_same_trials(twice: list[Path]):
         assert sum(row.episode_status == "pause" for row in rows) == 60 * metric.reset_count, "4 s of 15 steps"
         driven = [row for row in rows if row.episode_status != "pause"]
         assert [row.reward for row in driven] == pytest.approx([row.progress for row in driven], abs=1e-3)
-    with av.open(str(twice[0] / "lap.mp4")) as container:
+    with av.open(str(twice[0] / "videos/camera-pip/0-video.mp4")) as container:
         frames = sum(1 for _ in container.decode(container.streams.video[0]))
     assert frames == len(trials[0]) + 14, "a frame a step of the first trial, the last one held for a second"
     figures = json.loads((twice[0] / "kfp.json").read_text())["artifacts"]["metrics"]["artifacts"][0]["metadata"]
@@ -85,3 +112,33 @@ def test_a_model_that_is_none_is_refused_with_cause_and_remedy(inputs: Path, tmp
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-2].startswith("error: ")
     assert "model.pb" in done.stderr
+
+
+def test_the_yaml_decides_over_tracks_trials_and_penalties(inputs: Path, tmp_path: Path):
+    race = "NUMBER_OF_TRIALS: 1\nNUMBER_OF_RESETS: 0\nDISPLAY_NAME: Ada\nLEADERBOARD_NAME: club\n"
+    done = evaluate(inputs, tmp_path, "--race", race, "--evaluation", "WORLD_NAME: pebble, kidney")
+    assert done.returncode == 0, done.stderr
+    result = RaceResult.read(tmp_path / "result" / "race_result.json")
+    assert [track.track for track in result.tracks] == ["pebble", "kidney"]
+    assert [len(track.cars[0].trials) for track in result.tracks] == [1, 1]
+    assert (result.leaderboard_name, result.racer) == ("club", "Ada")
+    assert len(read_evaluation(tmp_path / "metrics.json")) == 2
+    for name in ("traces/1-iteration.csv", "result/metrics/EvaluationMetrics-1.json", "result/1-track.npy"):
+        assert (tmp_path / name).is_file(), name
+    assert (tmp_path / "videos/camera-pip/1-video.mp4").is_file()
+
+
+def test_a_continuous_race_has_one_video_of_all_its_laps(inputs: Path, tmp_path: Path):
+    yaml = "IS_CONTINUOUS: true\nNUMBER_OF_TRIALS: 2\nNUMBER_OF_RESETS: 100\nOFF_TRACK_PENALTY: 0.2"
+    done = evaluate(inputs, tmp_path, "--evaluation", yaml)
+    assert done.returncode == 0, done.stderr
+    trials = episodes(read_trace(tmp_path / "traces" / "0-iteration.csv"))
+    assert len(trials) == len(read_evaluation(tmp_path / "metrics.json"))
+    assert [path.name for path in (tmp_path / "videos/camera-pip").iterdir()] == ["0-video.mp4"]
+
+
+def test_an_unknown_track_is_refused_before_anything_is_driven(inputs: Path, tmp_path: Path):
+    done = evaluate(inputs, tmp_path, "--evaluation", "WORLD_NAME: nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert not (tmp_path / "traces").exists()
