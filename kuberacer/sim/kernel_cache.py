@@ -2,7 +2,8 @@
 
 The simulator's kernels lie in the files *_kernels.py and call each other across them. numba's own cache looks for a
 change in the file of the entry point alone and would go on with stale code after one elsewhere. The entry points are
-therefore compiled by `kernel`, whose cache looks at all of these files; they import nothing of ours but each other.
+therefore compiled by `kernel`, whose cache looks at all kernel files that theirs imports; these import nothing else of
+ours.
 
 An image carries its kernels on a file system that nobody can write ($KUBERACER_KERNELS). For a processor without
 compiled kernels there, or for source files that are not the image's, numba compiles once more and keeps the result in
@@ -12,6 +13,7 @@ the folder of $NUMBA_CACHE_DIR.
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,23 +23,32 @@ from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, Use
 
 from kuberacer.sim.kernel_target import CPU, FOLDER
 
+IMPORT = re.compile(r"^from (?:[\w.]+\.)?(\w+_kernels) import ", re.MULTILINE)
+
 
 @functools.cache
-def sources_digest(folder: Path) -> str:
-    """Of all kernel files in a folder."""
+def sources_digest(path: Path) -> str:
+    """Of a kernel file and of all the kernel files beside it that it imports, directly or not."""
+    found, pending = {path.name: path.read_bytes()}, [path]
+    while pending:
+        for name in IMPORT.findall(found[pending.pop().name].decode()):
+            other = path.with_name(f"{name}.py")
+            if other.name not in found and other.is_file():
+                found[other.name] = other.read_bytes()
+                pending.append(other)
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*_kernels.py")):
-        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for name, text in sorted(found.items()):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(text).digest())
     return digest.hexdigest()
 
 
 class _AllSources:
-    """A cache entry is stale when any kernel file beside the entry point's has changed."""
+    """A cache entry is stale when any of the kernel files that it was compiled from has changed."""
 
     _py_file: str
 
     def get_source_stamp(self) -> str:
-        return sources_digest(Path(self._py_file).parent)
+        return sources_digest(Path(self._py_file))
 
 
 class ImageCacheLocator(_AllSources, UserProvidedCacheLocator):
@@ -46,7 +57,7 @@ class ImageCacheLocator(_AllSources, UserProvidedCacheLocator):
     def __init__(self, py_func, py_file):
         super().__init__(py_func, py_file)
         path = Path(py_file)
-        name = f"{path.stem}-{sources_digest(path.parent)[:16]}"
+        name = f"{path.stem}-{sources_digest(path)[:16]}"
         self._cache_path = str(Path(os.environ[FOLDER]) / os.environ[CPU] / name)
 
     def ensure_cache_path(self):

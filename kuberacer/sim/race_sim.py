@@ -16,6 +16,8 @@ from kuberacer.sim import step_kernels as kernels
 from kuberacer.sim.camera import HEIGHT, SENSORS, WIDTH, Camera
 from kuberacer.sim.episode import STATUS_NAMES, SimConfig
 from kuberacer.sim.geometry import RouteTables
+from kuberacer.sim.object_kernels import WALK, meet_objects
+from kuberacer.sim.objects import Objects
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.randomization import Draws, nominal, randomize
 from kuberacer.sim.render_kernels import render_cars
@@ -54,8 +56,9 @@ class RaceSim:
         threads: int = 1,
         clean: bool = False,
         sensors: Sequence[str] = ("FRONT_FACING_CAMERA",),
+        colors: Sequence[str] = (),
     ) -> None:
-        """sensors: DeepRacer's names, one of a camera.
+        """sensors: DeepRacer's names, one of a camera. colors: the cars', by DeepRacer's names.
         clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws it on top)."""
         if cars < 1 or threads < 1:
             raise ValueError("cars and threads must be at least 1")
@@ -69,8 +72,9 @@ class RaceSim:
         self._floats, self._flags = np.zeros((len(FLOAT_KEYS), cars)), np.zeros((len(FLAG_KEYS), cars), np.bool_)
         blocks = dict(zip(FLOAT_KEYS, self._floats, strict=True)) | dict(zip(FLAG_KEYS, self._flags, strict=True))
         self.values = ParamArrays.allocate(
-            track, cars, lambda key, shape, dtype: blocks.get(key, np.zeros(shape, dtype))
+            track, cars, lambda key, shape, dtype: blocks.get(key, np.zeros(shape, dtype)), config.scene.objects
         )
+        self.field = Objects(track, cars, config, self.values, colors)
         self._cars = np.zeros(cars, kernels.CAR)
         self._cars["episode"] = -1
         for car in self._cars:
@@ -86,11 +90,15 @@ class RaceSim:
         )  # fmt: skip
         drawn, texture = cars if config.randomization else 1, self.texture
         self._row_tables = np.repeat(Camera().row_table(texture.texel)[None], drawn, axis=0)
+        self._lenses = np.repeat(np.array([Camera().lens]), drawn, axis=0)
         self._lookups = np.repeat(np.arange(256, dtype=np.uint8)[None], drawn, axis=0)
         self._render_arguments = (
             self._cars, self._row_tables, texture.texels, texture.levels, *texture.origin,
-            config.randomization, self._lookups, np.array(views),
+            config.randomization, self._lookups, np.array(views), self._lenses, self.field.rows,
         )  # fmt: skip
+        self._meeting = self.field.meeting(
+            self._cars, self._lenses, np.array(views), self._flags, self.status, self._ended
+        )
         self._everyone = np.ones(cars, np.bool_)
         threads = min(threads, cars)
         bounds = np.linspace(0, cars, threads + 1).astype(int).tolist()
@@ -102,6 +110,17 @@ class RaceSim:
         """(cars,) int64: number of the car's episode, from 0; -1 before the first reset."""
         return self._cars["episode"]
 
+    @property
+    def objects(self) -> np.ndarray:
+        """(cars, K) of OBJECT: each car's boxes, bots and other racers."""
+        return self.field.rows
+
+    @property
+    def absent(self) -> np.ndarray:
+        """(cars,) bool, to be written by whoever runs a race: cars that the others neither see nor hit, and that hit
+        nothing themselves: parked, or waiting for a penalty's end. Cleared by `reset`."""
+        return self.field.absent
+
     def status_name(self, car: int) -> str:
         """A car's EpisodeStatus by name."""
         return STATUS_NAMES[self.status[car]]
@@ -111,6 +130,8 @@ class RaceSim:
         m/s; beyond ±30 degrees and 0 to 4 m/s they are clipped. Fills values, status, terminated, truncated."""
         self._commands[0], self._commands[1] = steering_deg, speed
         self._launch(kernels.step_cars, self._step_arguments)
+        if self.values.objects:
+            self._launch(meet_objects, self._meeting(self._everyone, True))
 
     def render(self, cars: np.ndarray | None = None) -> None:
         """Draw the camera frames of all cars or of those in the mask (cars,) bool."""
@@ -130,12 +151,17 @@ class RaceSim:
         if self.config.randomization:
             for i, episode in zip(chosen.tolist(), episodes.tolist(), strict=True):
                 camera, self._lookups[i] = randomize(self._cars[i], Draws(self.seed, i, episode), kernels.SUBSTEP)
-                self._row_tables[i] = camera.row_table(self.texture.texel)
+                self._row_tables[i], self._lenses[i] = camera.row_table(self.texture.texel), camera.lens
                 if self.clean:  # a frame that is dropped stays dropped
                     self._cars["noise"][i] = self._cars["blur"][i] = 0.0
                     self._lookups[i] = np.arange(256)
-        self._places[0, chosen] = self.track.length * self.config.start_fractions(chosen, episodes, self.track.closed)
+        groups = chosen // self.config.scene.together
+        self._places[0, chosen] = self.track.length * self.config.start_fractions(groups, episodes, self.track.closed)
         self._places[1, chosen] = 0.0
+        self.field.line_up(chosen, self._places)
+        if self.values.objects:
+            self.field.begin(mask, self._cars, self.seed)
+            self.field.clear(mask, self._cars, self._places, walk=WALK, aside=True)
         self._stand(mask)
         self._settle(mask, restart=True)
 
@@ -157,12 +183,20 @@ class RaceSim:
         self._cars["heading"][mask] = angle[mask]
         self._settle(mask, restart=True)
 
-    def recover(self, cars: np.ndarray, pause_seconds: float = 0.0) -> None:
+    def recover(self, cars: np.ndarray, pause_seconds: float = 0.0, behind: float = 1.0) -> None:
         """Put the masked cars (cars,) bool back on the road where they are on the lap, standing in the middle of the
-        nearer lane; the episode goes on after a pause. What an evaluation does with a car off the track."""
+        nearer lane; the episode goes on after a pause. What an evaluation does with a car off the track. One that has
+        crashed, or has a box beside it, stands `behind` metres behind that object on the other lane."""
         self._cars["sim_time"][cars] += pause_seconds
-        self._places[0] = self._cars["distance"]
+        was, length = self._cars["distance"].copy(), self.track.length
+        self._places[0] = was
         self._places[1] = np.where(self.values.is_left_of_center, 0.25, -0.25) * self.track.width
+        if self.values.objects:
+            self.field.fall_back(cars, self._places, behind)
+            self.field.clear(cars, self._cars, self._places, walk=-WALK, aside=False)
+            gone = self._places[0] - was
+            gone = (gone + 0.5 * length) % length - 0.5 * length if self.track.closed else gone
+            self._cars["travelled"][cars] += gone[cars]
         self._stand(cars)
         self._settle(cars, restart=False)
 
@@ -185,6 +219,9 @@ class RaceSim:
 
     def _settle(self, mask: np.ndarray, restart: bool) -> None:
         kernels.settle_cars(mask, self._cars, self._queues, *self._road, restart, *self._results)
+        if self.values.objects:
+            self._flags[kernels.CRASHED][mask], self.field.hit[mask] = False, -1
+            meet_objects(0, self.cars, *self._meeting(self.field.groups_of(mask), False))
 
     def _launch(self, kernel: Callable[..., None], arguments: tuple) -> None:
         """Run a kernel over all cars, the first share in this thread."""

@@ -11,9 +11,9 @@ from numba import boolean, float64, int64, njit, uint8, uint64, void
 
 from kuberacer.sim.kernel_cache import kernel
 from kuberacer.sim.noise_kernels import HEIGHT, LOW, SIXTEEN, WIDTH, degrade, frame_key, shown, view_key
+from kuberacer.sim.solid_kernels import CAMERA_AHEAD, OBJECTS, draw_objects
 from kuberacer.sim.step_kernels import CARS
 
-CAMERA_AHEAD = 0.145
 GROUND_OUTSIDE = 110
 FORWARD, LATERAL, SCALE, LEVEL = range(4)
 OFFSET, STRIDE, TEXELS_WIDE, TEXELS_HIGH = range(4)
@@ -102,26 +102,31 @@ def fill_row_table(height, pitch, focal_length, texel, farthest, levels, sky, ta
 @kernel(
     void(
         int64, int64, boolean[::1], CARS, float64[:, :, ::1], uint8[::1], int64[:, ::1], float64, float64,
-        boolean, uint8[:, ::1], float64[::1], uint64, uint8[:, :, :, ::1],
+        boolean, uint8[:, ::1], float64[::1], float64[:, ::1], OBJECTS, uint64, uint8[:, :, :, ::1],
     ),
 )  # fmt: skip
 def render_cars(
-    first, last, mask, cars, row_tables, texels, levels, origin_x, origin_y, randomized, lookups, cameras, seed, frames
-):
+    first, last, mask, cars, row_tables, texels, levels, origin_x, origin_y, randomized, lookups, cameras, lenses,
+    objects, seed, frames,
+):  # fmt: skip
     """Draw the frames of the masked ones of cars first..last-1. cameras: metres to the left of the middle, one a view.
     A car that drops its frames leaves those before in place."""
     pixels = frames.reshape(frames.size)
+    scratch = np.empty((2, 8, 3))
     for i in range(first, last):
         if not mask[i]:
             continue
-        car = cars[i]
+        car, things = cars[i], objects[i]
         key = frame_key(seed, i, car)
         if randomized and car.steps > 0 and float64(key >> uint64(11)) * 2.0**-53 < car.drop:
             continue
         for view in range(len(cameras)):
             start, side = (i * len(cameras) + view) * HEIGHT * WIDTH, cameras[view]
             if randomized:
-                draw_frame(pixels, start, car, side, row_tables, i, texels, levels, origin_x, origin_y, lookups[i])
+                lookup = lookups[i]
+                draw_frame(pixels, start, car, side, row_tables, i, texels, levels, origin_x, origin_y, lookup)
+                draw_objects(pixels, start, car, side, lenses[i], things, scratch, lookup)
                 degrade(frames[i, view], car, view_key(key, view))
             else:
                 draw_frame(pixels, start, car, side, row_tables, 0, texels, levels, origin_x, origin_y, None)
+                draw_objects(pixels, start, car, side, lenses[0], things, scratch, None)

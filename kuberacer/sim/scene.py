@@ -9,7 +9,8 @@ from kuberacer.sim.track import Track
 
 KINDS = ("box_obstacle", "deepracer_box_obstacle", "amazon_box_obstacle", "bot_car", "racer")  # OBJECT's `kind`
 BOX_KINDS = KINDS[:3]
-BOX_LENGTH, BOX_WIDTH, BOX_HEIGHT = 0.5, 0.4, 0.25  # m; the first two with DeepRacer's margin of 0.1 m
+BOX_LENGTH, BOX_WIDTH, BOX_HEIGHT = 0.4, 0.3, 0.25  # m
+BOX_MARGIN = 0.05  # m around a box where a car has hit it: 0.5 x 0.4 m, as in DeepRacer's simulator
 CAR_LENGTH, CAR_WIDTH, CAR_HEIGHT = 0.324, 0.196, 0.125
 OUTER, INNER = -1, 1  # lanes, as OBJECT_POSITIONS writes them
 AFTER_THE_LAST = 1.0  # m that stay free before the end of the lap, as in DeepRacer's simulator
@@ -100,7 +101,7 @@ class Scene:
     def _check_way(self, track: Track) -> None:
         """A car has to get by beside each object."""
         for name, count, width in (("boxes", self.boxes.count, BOX_WIDTH), ("bots", self.bots.count, CAR_WIDTH)):
-            if count and 0.75 * track.width - 0.5 * width < CAR_WIDTH:
+            if count and 0.75 * track.width - 0.5 * width - BOX_MARGIN < CAR_WIDTH:
                 raise UserError(
                     f"{name} leave no way through on track {track.name}, which is {track.width:.2f} m wide",
                     "choose a wider track or a race type without them",
@@ -125,6 +126,9 @@ def layout(things: Boxes | Bots, track: Track, name: str = "objects") -> Layout:
     if len(things.places) > things.count:
         raise UserError(f"{len(things.places)} places for {things.count} {name}", "give at most one place each")
     taken = [_given(place, track, name) for place in things.places]
+    if taken and track.closed:
+        low = max(low, max(taken)[0] + things.spacing - track.length)
+        high = min(high, min(taken)[0] - things.spacing + track.length)
     rest = things.count - len(taken)
     free = _even(rest, low, high, things.spacing) if not taken else _between(rest, taken, low, high, things.spacing)
     if free is None:
@@ -152,7 +156,7 @@ def _check_apart(distances: list[float], track: Track, name: str) -> None:
     """Things on one lane, in order, do not stand in each other; on a loop neither do the last and the first."""
     after = [*distances[1:], *([distances[0] + track.length] if track.closed and len(distances) > 1 else [])]
     for one, other in zip(distances, after, strict=False):
-        if other - one < BOX_LENGTH:
+        if other - one < BOX_LENGTH + 2 * BOX_MARGIN:
             raise UserError(
                 f"two {name} stand in each other at {one / track.length:.3f} and {other / track.length:.3f} of the lap",
                 "move one of them, or put it on the other lane",

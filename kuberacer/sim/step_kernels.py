@@ -174,25 +174,28 @@ def step_cars(
         ended[TRUNCATED, i] = outcome == TIME_UP
 
 
+@njit
+def pose_at(car, segments, closed, length, distance, beside):
+    """Pose a car along the centre line, its front `distance` metres along it, `beside` metres left of it."""
+    front, back = distance, distance - FRONT
+    if closed:
+        front, back = front % length, back % length
+    elif back < 0.0:
+        front, back = FRONT, 0.0
+    x0, y0 = point_at(segments, back)
+    x1, y1 = point_at(segments, front)
+    car.heading = math.atan2(y1 - y0, x1 - x0)
+    car.x = x0 - beside * math.sin(car.heading)
+    car.y = y0 + beside * math.cos(car.heading)
+
+
 @kernel(void(boolean[::1], CARS, TABLE, boolean, float64, float64[:, ::1]))
 def stand_cars(mask, cars, segment_tables, closed, length, places):
     """Pose the masked cars along the centre line: places (2, cars) metres along it of the front, metres beside it, left
     positive."""
     for i in range(len(cars)):
-        if not mask[i]:
-            continue
-        car, segments = cars[i], segment_tables[cars[i].direction]
-        front, back = places[0, i], places[0, i] - FRONT
-        if closed:
-            front, back = front % length, back % length
-        elif back < 0.0:
-            front, back = FRONT, 0.0
-        x0, y0 = point_at(segments, back)
-        x1, y1 = point_at(segments, front)
-        heading = math.atan2(y1 - y0, x1 - x0)
-        car.heading = heading
-        car.x = x0 - places[1, i] * math.sin(heading)
-        car.y = y0 + places[1, i] * math.cos(heading)
+        if mask[i]:
+            pose_at(cars[i], segment_tables[cars[i].direction], closed, length, places[0, i], places[1, i])
 
 
 @kernel(
