@@ -1,6 +1,8 @@
 """Distributed rollouts with a real Redis, a real store and real worker processes, of which some are killed."""
 
+import csv
 import json
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -128,3 +130,27 @@ def test_replay_learners_learn_from_workers(start: Callable[..., Training], algo
     assert accepted[1:] == [QUOTA] * (len(rows) - 1)
     learned = training.steps_learned()
     assert (sum(learned.values()), max(learned.values())) == (rows[-1]["steps"], 1)
+
+
+RACE = "ENABLE_DOMAIN_RANDOMIZATION: true\nREVERSE_DIR: true\nBEST_MODEL_METRIC: reward\nMIN_EVAL_TRIALS: 2\n"
+
+
+def test_workers_and_evaluator_drive_the_race_of_the_yaml(start: Callable[..., Training]) -> None:
+    training = start(1, steps=2 * QUOTA, race=RACE)
+    assert training.end() == 0, training.lines
+    assert_exact(training, 2)
+    metrics = json.loads((training.folder / "metrics.json").read_text())
+    assert metrics["best_model_metric"] == "reward"
+    laps = [entry["reward_score"] for entry in metrics["metrics"] if entry["phase"] == "evaluation"]
+    assert laps
+    assert min(laps) > 0  # the evaluator asked the reward function
+    # The ring's centre is the origin: whoever drives it the other way round turns clockwise.
+    turns = []
+    for path in (training.folder / "simtrace").glob("*-iteration.csv"):
+        with path.open() as file:
+            rows = [{key: float(row[key]) for key in ("X", "Y", "yaw")} for row in csv.DictReader(file)]
+        turns += [
+            row["X"] * math.sin(math.radians(row["yaw"])) - row["Y"] * math.cos(math.radians(row["yaw"]))
+            for row in rows
+        ]
+    assert sum(turn < 0 for turn in turns) > 0.9 * len(turns)
