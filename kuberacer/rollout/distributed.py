@@ -237,8 +237,9 @@ def read_lap(entry: dict[str, Any], session: str) -> tuple[int, Lap] | None:
             return None
         lap = entry["lap"]
         found = Lap(
-            bool(lap["completed"]), float(lap["progress"]), float(lap["seconds"]), str(lap["status"]), int(lap["laps"])
-        )
+            bool(lap["completed"]), float(lap["progress"]), float(lap["seconds"]), str(lap["status"]), int(lap["laps"]),
+            None if lap.get("reward") is None else float(lap["reward"]),
+        )  # fmt: skip
         return int(entry["version"]), found
     except (KeyError, TypeError, ValueError):
         return None
