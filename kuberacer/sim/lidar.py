@@ -1,5 +1,6 @@
 """The lidar: what it is, and its scans' geometry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,3 +27,16 @@ class Lidar:
         """(values,) of the rays, from straight ahead, left positive."""
         half = 0.5 * self.field_of_view
         return self.facing + np.linspace(-half, half, self.values)
+
+    def arguments(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rays and limits that scan_cars takes."""
+        rays = np.stack([np.cos(self.angles), np.sin(self.angles)])
+        return rays, np.array([self.nearest, self.farthest, self.noise, self.ahead])
+
+
+def lidar_of(sensors: Sequence[str], lidar: Lidar | None) -> Lidar | None:
+    """The lidar of a car with these sensors: `lidar`, or else one as it is when a sensor is a lidar."""
+    found = [sensor for sensor in sensors if sensor in LIDARS]
+    if len(found) > 1:
+        raise ValueError(f"sensors {list(sensors)}: at most one of {', '.join(LIDARS)}")
+    return lidar or (Lidar() if found else None)

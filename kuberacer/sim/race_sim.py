@@ -16,6 +16,8 @@ from kuberacer.sim import step_kernels as kernels
 from kuberacer.sim.camera import HEIGHT, SENSORS, WIDTH, Camera
 from kuberacer.sim.episode import STATUS_NAMES, SimConfig
 from kuberacer.sim.geometry import RouteTables
+from kuberacer.sim.lidar import Lidar, lidar_of
+from kuberacer.sim.lidar_kernels import scan_cars
 from kuberacer.sim.object_kernels import WALK, meet_objects
 from kuberacer.sim.objects import Objects
 from kuberacer.sim.params import ParamArrays
@@ -40,8 +42,10 @@ class RaceSim:
     """Cars on a track. All arrays below are written in place, first axis the car.
 
     frames (cars, views, 120, 160) uint8: what the cameras saw at the last `render`; two views, left and right, with
-    stereo cameras. values: the reward's parameters.
-    status (cars,) int8: EpisodeStatus. terminated, truncated (cars,) bool; time_up truncates, all other ends terminate.
+    stereo cameras. lidar (cars, 64) float32 metres, or None: the lidars' last scans then. values: the reward's
+    parameters. status (cars,) int8: EpisodeStatus. terminated, truncated (cars,) bool; time_up truncates, all other
+    ends terminate.
+
     The same seed gives the same frames and values bit for bit for any number of threads, and car i does the same in any
     number of cars.
     """
@@ -56,16 +60,20 @@ class RaceSim:
         threads: int = 1,
         clean: bool = False,
         sensors: Sequence[str] = ("FRONT_FACING_CAMERA",),
+        lidar: Lidar | None = None,
         colors: Sequence[str] = (),
     ) -> None:
-        """sensors: DeepRacer's names, one of a camera. colors: the cars', by DeepRacer's names.
-        clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws it on top)."""
+        """sensors: DeepRacer's names, one of a camera and perhaps one of a lidar. lidar: another one than usual.
+        colors: the cars', by DeepRacer's names. clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws
+        it on top)."""
         if cars < 1 or threads < 1:
             raise ValueError("cars and threads must be at least 1")
         self.track, self.cars, self.seed, self.config, self.clean = track, cars, seed, config, clean
         self.tables, self.texture = RouteTables.of(track), Texture.of(track)
         views = _views(sensors)
         self.frames = np.zeros((cars, len(views), HEIGHT, WIDTH), np.uint8)
+        scanner = lidar_of(sensors, lidar)
+        self.lidar = None if scanner is None else np.full((cars, scanner.values), scanner.farthest, np.float32)
         self.status = np.zeros(cars, np.int8)
         self._ended = np.zeros((2, cars), np.bool_)
         self.terminated, self.truncated = self._ended
@@ -99,6 +107,7 @@ class RaceSim:
         self._meeting = self.field.meeting(
             self._cars, self._lenses, np.array(views), self._flags, self.status, self._ended
         )
+        self._scan_arguments = () if scanner is None else (self._cars, self.field.rows, *scanner.arguments())
         self._everyone = np.ones(cars, np.bool_)
         threads = min(threads, cars)
         bounds = np.linspace(0, cars, threads + 1).astype(int).tolist()
@@ -134,10 +143,11 @@ class RaceSim:
             self._launch(meet_objects, self._meeting(self._everyone, True))
 
     def render(self, cars: np.ndarray | None = None) -> None:
-        """Draw the camera frames of all cars or of those in the mask (cars,) bool."""
-        self._launch(
-            render_cars, (self._everyone if cars is None else cars, *self._render_arguments, self.seed, self.frames)
-        )
+        """Draw the camera frames of all cars or of those in the mask (cars,) bool, and take their lidars' scans."""
+        mask = self._everyone if cars is None else cars
+        self._launch(render_cars, (mask, *self._render_arguments, self.seed, self.frames))
+        if self.lidar is not None:
+            self._launch(scan_cars, (mask, *self._scan_arguments, self.seed, self.lidar))
 
     def reset(self, cars: np.ndarray | None = None) -> None:
         """Begin a new episode for all cars or for those in the mask (cars,) bool. Fills values; does not render."""
