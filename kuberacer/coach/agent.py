@@ -15,15 +15,22 @@ from kuberacer.coach.exploration import Exploration
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.segment import Segment
+from kuberacer.coach.sensors import Input, Observation, arrays
 from kuberacer.errors import UserError
 
 INFERENCE_BATCH = 512  # frames of one inference at most, bounds memory
 
 
+def in_batches(ask: Callable[..., np.ndarray], given: tuple[np.ndarray, ...]) -> np.ndarray:
+    """ask(*given), of all rows, by so many at a time."""
+    starts = range(0, len(given[0]), INFERENCE_BATCH)
+    return np.concatenate([ask(*(array[start : start + INFERENCE_BATCH] for array in given)) for start in starts])
+
+
 class Agent(ABC):
     """One learner and the policy of `cars` cars stepped together.
 
-    A step: `actions = act(frames)`, play it, `observe(…)`; when `iteration_complete()`, `learn(next_frames)`.
+    A step: `actions = act(observation)`, play it, `observe(…)`; when `iteration_complete()`, `learn(observation)`.
     Actions are (N,) integers, or (N, 2) float32 [steering, speed] around -1..1; ModelMetadata.decode reads both.
     """
 
@@ -40,7 +47,8 @@ class Agent(ABC):
         self._episodes_of_iteration = 0
         actions = 2 if metadata.continuous else len(metadata.action_space)  # type: ignore[arg-type]
         self.exploration = Exploration(coach.agent.exploration_policy, actions, self.rng)
-        self.frame_shape = tuple(coach.frames_input(self._policy_network()).shape.as_list()[1:])
+        given = zip(coach.names, coach.inputs(self._policy_network()), strict=True)
+        self.inputs = tuple(Input(name, tuple(tensor.shape.as_list()[1:])) for name, tensor in given)
         playing = coach.parameters.algorithm.num_consecutive_playing_steps
         self._by_episodes = type(playing).__name__ == "EnvironmentEpisodes"
         self._rhythm = playing.num_steps  # episodes or steps of one iteration
@@ -53,24 +61,24 @@ class Agent(ABC):
 
     @property
     def stack_size(self) -> int:
-        """Camera frames that the network sees at once: the last axis of `frames`."""
-        return self.frame_shape[-1]
+        """Time steps of the camera that the network sees at once."""
+        return self.inputs[0].shape[-1] // self.metadata.views
 
     @abstractmethod
-    def act(self, frames: np.ndarray) -> np.ndarray:
-        """Actions to explore with, for frames (N, 120, 160, stack) uint8."""
+    def act(self, observation: Observation) -> np.ndarray:
+        """Actions to explore with, for what the N cars see."""
 
     @abstractmethod
     def _policy_network(self) -> Any:
         """rl_coach's network that chooses actions."""
 
     @abstractmethod
-    def _best(self, frames: np.ndarray) -> np.ndarray:
-        """Deterministic actions of one batch."""
+    def _best(self, *given: np.ndarray) -> np.ndarray:
+        """Deterministic actions of one batch; the arrays of an observation."""
 
     @abstractmethod
     def _store(
-        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final_frames: np.ndarray | None
+        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final: Observation | None
     ) -> None:
         """Keep what the learner needs of the step just played."""
 
@@ -83,7 +91,7 @@ class Agent(ABC):
         """One training phase on what others have played; the statistics of its gradient steps."""
 
     @abstractmethod
-    def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
+    def _learn(self, observation: Observation) -> dict[str, float]:
         """One training phase; the statistics of its gradient steps."""
 
     def observe(
@@ -91,16 +99,16 @@ class Agent(ABC):
         rewards: np.ndarray,
         terminated: np.ndarray,
         truncated: np.ndarray,
-        final_frames: np.ndarray | None = None,
+        final: Observation | None = None,
     ) -> None:
         """What came of the last actions, each (N,).
 
-        final_frames: frames as in `act`, truncated cars' from before their reset; needed when any car is truncated.
+        final: as in `act`, of truncated cars what they saw before their reset; needed when any car is truncated.
         """
         filtered = np.asarray(rewards, np.float64)
         for reward_filter in self._reward_filters:
             filtered = np.array([reward_filter.filter(reward) for reward in filtered])
-        self._store(filtered, terminated, truncated, final_frames)
+        self._store(filtered, terminated, truncated, final)
         ended = int((terminated | truncated).sum())
         self._steps_of_iteration += self.cars
         self._episodes_of_iteration += ended
@@ -119,14 +127,14 @@ class Agent(ABC):
     def _most_steps(self) -> int:
         """Steps after which an iteration ends in any case."""
 
-    def learn(self, next_frames: np.ndarray) -> dict[str, float]:
-        """One training phase on what was played. next_frames: the frames that the cars see now.
+    def learn(self, observation: Observation) -> dict[str, float]:
+        """One training phase on what was played. observation: what the cars see now.
 
         Returns its statistics. Raises UserError when a loss is not finite: the weights are spoilt then, the last
         checkpoint is not.
         """
         samples = self._steps_of_iteration
-        stats = self._phase(lambda: self._learn(next_frames), samples)
+        stats = self._phase(lambda: self._learn(observation), samples)
         self._steps_of_iteration = self._episodes_of_iteration = 0
         return stats
 
@@ -173,10 +181,9 @@ class Agent(ABC):
                 f"lower lr or raise batch_size (now {values}), and look for very large values in the reward function",
             )
 
-    def best_actions(self, frames: np.ndarray) -> np.ndarray:
-        """Deterministic actions for any number of frames (M, 120, 160, stack); changes nothing."""
-        parts = [self._best(frames[i : i + INFERENCE_BATCH]) for i in range(0, len(frames), INFERENCE_BATCH)]
-        return np.concatenate(parts)
+    def best_actions(self, observation: Observation) -> np.ndarray:
+        """Deterministic actions for what any number of cars see; changes nothing."""
+        return in_batches(self._best, arrays(observation))
 
     def state(self) -> dict[str, Any]:
         """Everything beside the network's variables that resuming needs; plain JSON values."""

@@ -11,11 +11,9 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.ppo import ClippedPPO
 from kuberacer.coach.sac import SAC
 from kuberacer.coach.session import resolve_precision
-from kuberacer.coach.spaces_env import FRAME
 from kuberacer.errors import UserError
 
 AGENTS: dict[str, type[Agent]] = {"clipped_ppo": ClippedPPO, "sac": SAC, "dqn": DQN}
-ONE_CAMERA = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA")
 
 
 def build_agent(
@@ -39,22 +37,15 @@ def build_agent(
             f"the hyperparameters are for {hyper.algorithm}, the model metadata for {metadata.algorithm}",
             "give both for one algorithm",
         )
-    if len(metadata.sensors) != 1 or metadata.sensors[0] not in ONE_CAMERA:
-        raise UserError(
-            f"model metadata: sensor is {', '.join(metadata.sensors)}; this simulator has one camera only",
-            f"give one sensor of: {', '.join(ONE_CAMERA)}",
-        )
-    shape: tuple[int, ...] = (*FRAME, hyper["stack_size"])
     if preset is not None and preset.strip():
-        manager, shape = user_preset.graph_manager(preset, metadata, hyper)
+        manager, inputs = user_preset.graph_manager(preset, metadata, hyper)
     else:
-        manager = deepracer_preset.graph_manager(metadata, hyper)
+        manager, inputs = deepracer_preset.graph_manager(metadata, hyper), metadata.inputs(hyper["stack_size"])
     batch_size = next(iter(manager.agent_params.network_wrappers.values())).batch_size
     coach = build_graph(
         manager,
         metadata,
-        name=metadata.input_name,
-        shape=shape,
+        inputs=inputs,
         seed=seed,
         threads=threads or len(os.sched_getaffinity(0)),
         precision=resolve_precision(precision or hyper["precision"], batch_size),

@@ -13,6 +13,7 @@ from rl_coach.base_parameters import TaskParameters
 from kuberacer.coach import spaces_env
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sensors import Input
 from kuberacer.coach.session import session_config
 from kuberacer.errors import UserError
 
@@ -25,6 +26,7 @@ class CoachGraph:
     session: Any
     agent: Any
     precision: str
+    names: tuple[str, ...]  # of the observation's arrays
 
     @property
     def parameters(self) -> Any:
@@ -34,10 +36,9 @@ class CoachGraph:
     def network(self, name: str) -> Any:
         return self.agent.networks[name].online_network
 
-    def frames_input(self, network: Any) -> Any:
-        """The uint8 placeholder (batch, 120, 160, stack) of a network's only observation."""
-        (given,) = (tensor for name, tensor in network.inputs.items() if not name.startswith("output_"))
-        return given.uint8
+    def inputs(self, network: Any) -> list[Any]:
+        """A network's placeholders of an observation: the camera's (batch, 120, 160, channels) uint8, the lidar's."""
+        return [getattr(network.inputs[name], "uint8", network.inputs[name]) for name in self.names]
 
     def set_training(self, training: bool) -> None:
         """Batch normalisation and dropout act as in training, or as in driving."""
@@ -77,18 +78,17 @@ def build_graph(
     graph_manager: Any,
     metadata: ModelMetadata,
     *,
-    name: str,
-    shape: tuple[int, ...],
+    inputs: tuple[Input, ...],
     seed: int | None,
     threads: int,
     precision: str,
 ) -> CoachGraph:
-    """Create the graph manager's graph for an environment whose frames are called `name` and have `shape`.
+    """Create the graph manager's graph for an environment whose observations are `inputs`.
 
     Raises UserError when rl_coach cannot build it.
     """
     graph_manager.env_params.level = spaces_env.DEEPRACER_NAME
-    spaces_env.register(metadata, name, shape)
+    spaces_env.register(metadata, inputs)
     # A class attribute of rl_coach remembers variable scopes by name, across graphs.
     GeneralTensorFlowNetwork.variable_scopes_dict.clear()
 
@@ -107,4 +107,5 @@ def build_graph(
                 f"rl_coach cannot build the preset's graph: {type(error).__name__}: {str(error).splitlines()[0]}",
                 "look at the preset's networks, filters and parameters",
             ) from error
-    return CoachGraph(graph, graph_manager.sess, graph_manager.level_managers[0].agents["agent"], precision)
+    agent = graph_manager.level_managers[0].agents["agent"]
+    return CoachGraph(graph, graph_manager.sess, agent, precision, tuple(given.name for given in inputs))

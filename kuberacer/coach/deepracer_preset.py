@@ -5,6 +5,7 @@ from typing import Any
 from rl_coach.agents.clipped_ppo_agent import ClippedPPOAgentParameters
 from rl_coach.agents.dqn_agent import DQNAgentParameters
 from rl_coach.agents.soft_actor_critic_agent import SoftActorCriticAgentParameters
+from rl_coach.architectures.embedder_parameters import InputEmbedderParameters
 from rl_coach.architectures.layers import BatchnormActivationDropout, Conv2d, Dense
 from rl_coach.architectures.middleware_parameters import FCMiddlewareParameters
 from rl_coach.base_parameters import VisualizationParameters
@@ -23,6 +24,7 @@ from kuberacer.errors import UserError
 
 UNLIMITED = 10**12
 MIDDLEWARE_UNITS = 512
+LIDAR_UNITS = (256, 256)  # whatever the network of the camera
 
 
 def graph_manager(metadata: ModelMetadata, hyper: Hyperparameters) -> Any:
@@ -51,7 +53,10 @@ def graph_manager(metadata: ModelMetadata, hyper: Hyperparameters) -> Any:
 
 def _describe_network(network: Any, metadata: ModelMetadata, hyper: Hyperparameters) -> None:
     (embedder,) = network.input_embedders_parameters.values()
-    network.input_embedders_parameters = {metadata.input_name: embedder}
+    network.input_embedders_parameters = {metadata.camera: embedder}
+    if metadata.lidar is not None:
+        layers = [Dense(units) for units in LIDAR_UNITS]
+        network.input_embedders_parameters[metadata.lidar] = InputEmbedderParameters("relu", layers)
     embedder.scheme, embedder.activation_function = _convolutions(metadata.network)
     network.middleware_parameters = FCMiddlewareParameters(scheme=[Dense(MIDDLEWARE_UNITS)], activation_function="relu")
     network.batch_size = hyper["batch_size"]

@@ -7,6 +7,7 @@ import numpy as np
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
+from kuberacer.coach.sensors import arrays
 
 
 class DQN(ReplayAgent):
@@ -19,7 +20,7 @@ class DQN(ReplayAgent):
         online = self._policy_network()
         target = self.coach.agent.networks["main"].target_network
         session = self.coach.session
-        frames, next_frames = self.coach.frames_input(online), self.coach.frames_input(target)
+        seen, following = self.coach.inputs(online), self.coach.inputs(target)
         values = online.outputs[0]
         self._actions = values.shape.as_list()[-1]
         with self.coach.graph.as_default():
@@ -31,10 +32,8 @@ class DQN(ReplayAgent):
             (loss,) = rewired([online.total_loss], {online.targets[0]: wanted, online.importance_weights[0]: weights})
             apply = gated_apply((online, tf.gradients(loss, online.weights)))
             mean_value = tf.reduce_mean(values)
-        self._ask = session.make_callable(values, [frames])
-        self._step = session.make_callable(
-            [loss, mean_value, apply], [frames, next_frames, actions, rewards, terminated]
-        )
+        self._ask = session.make_callable(values, seen)
+        self._step = session.make_callable([loss, mean_value, apply], [*seen, *following, actions, rewards, terminated])
 
     def _targets(self, values: Any, next_values: Any, actions: Any, rewards: Any, terminated: Any) -> Any:
         """rl_coach's: the values as they are, but for the action taken r + γ · max of the target network's.
@@ -47,8 +46,8 @@ class DQN(ReplayAgent):
         spread = tf.tile(tf.cast(taken, tf.float32)[:, None], [1, self._actions])
         return tf.stop_gradient(tf.where(chosen, spread, values))
 
-    def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
-        return self.exploration.choose(self._ask(frames))
+    def _policy_actions(self, *given: np.ndarray) -> np.ndarray:
+        return self.exploration.choose(self._ask(*given))
 
     def _policy_tensors(self) -> list[tuple[Any, str]]:
         return [(self._policy_network().outputs[0], "Identity")]
@@ -56,10 +55,10 @@ class DQN(ReplayAgent):
     def _random_actions(self) -> np.ndarray:
         return self.rng.integers(self._actions, size=self.cars)
 
-    def _best(self, frames: np.ndarray) -> np.ndarray:
-        return self._ask(frames).argmax(axis=1)
+    def _best(self, *given: np.ndarray) -> np.ndarray:
+        return self._ask(*given).argmax(axis=1)
 
     def _update(self, batch: Batch) -> dict[str, float]:
-        frames, next_frames, actions, rewards, terminated = batch
-        loss, mean_value, _ = self._step(frames, next_frames, actions, rewards, terminated)
+        seen, following, actions, rewards, terminated = batch
+        loss, mean_value, _ = self._step(*arrays(seen), *arrays(following), actions, rewards, terminated)
         return {"loss": loss, "mean_value": mean_value}

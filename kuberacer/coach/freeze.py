@@ -13,11 +13,13 @@ import numpy as np
 
 from kuberacer.coach import checkpoint_files
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.frozen_names import AGENT, CAR_OUTPUT, input_name
+from kuberacer.coach.frozen_names import AGENT, CAR_OUTPUT, input_names
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 
-__all__ = ["CAR_OUTPUT", "export", "export_for_rollouts", "for_car", "freeze_checkpoint", "input_name", "policy_source"]
+__all__ = [
+    "CAR_OUTPUT", "export", "export_for_rollouts", "for_car", "freeze_checkpoint", "input_names", "policy_source",
+]  # fmt: skip
 
 # Where rl_coach's graph computes it: (pattern of the node's name, operation that makes the car's output of it).
 _SOURCE = {
@@ -107,7 +109,7 @@ def _frozen(
     """outputs: {name of the output's node: (node that computes it, operation that makes the output of it)}."""
     outputs = outputs or {CAR_OUTPUT[metadata.algorithm]: policy_source(graph_def, metadata)}
     needed = _as_in_driving(graph_def, [source for source, _ in outputs.values()])
-    given = input_name(metadata)
+    given = input_names(metadata)
     variables = [node.name for node in needed if node.op in _VARIABLES]
     values = read(variables)
     frozen = tf.GraphDef()
@@ -116,8 +118,8 @@ def _frozen(
         if node.name in values:
             frozen.node.append(_constant(node.name, values[node.name]))
         elif node.op in _INPUTS:
-            if node.name != given:
-                raise UserError(f"the policy needs the input {node.name}", f"the only input may be {given}")
+            if node.name not in given:
+                raise UserError(f"the policy needs the input {node.name}", f"its inputs may be {', '.join(given)}")
             frozen.node.append(_placeholder(node))
         else:
             frozen.node.append(node)

@@ -10,7 +10,8 @@ CAR_OUTPUT = {
 }
 
 
-def input_name(metadata: ModelMetadata) -> str:
-    """The name of the frozen graph's input node: (batch, 120, 160, stack) float32, pixels 0..255."""
+def input_names(metadata: ModelMetadata) -> tuple[str, ...]:
+    """The names of the frozen graph's input nodes, float32: the camera's (batch, 120, 160, channels), pixels 0..255,
+    and with a lidar its (batch, values)."""
     network = "policy" if metadata.algorithm == "sac" else "main"
-    return f"{AGENT}/{network}/online/network_0/{metadata.input_name}/{metadata.input_name}"
+    return tuple(f"{AGENT}/{network}/online/network_0/{given.name}/{given.name}" for given in metadata.inputs(1))

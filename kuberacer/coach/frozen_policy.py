@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.freeze import CAR_OUTPUT, input_name
+from kuberacer.coach.freeze import CAR_OUTPUT, input_names
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sensors import Observation, arrays
 from kuberacer.coach.session import session_config
 from kuberacer.errors import UserError
 
@@ -23,7 +24,7 @@ class FrozenPolicy:
         except Exception as error:
             raise UserError(f"{path}: no frozen TensorFlow graph ({type(error).__name__})", "give a model.pb") from None
         names = {node.name for node in graph_def.node}
-        for name in (input_name(metadata), CAR_OUTPUT[metadata.algorithm]):
+        for name in (*input_names(metadata), CAR_OUTPUT[metadata.algorithm]):
             if name not in names:
                 raise UserError(f"{path}: has no node {name}", "give the metadata that the model was trained with")
         self._metadata = metadata
@@ -31,17 +32,17 @@ class FrozenPolicy:
         with graph.as_default():
             tf.import_graph_def(graph_def, name="")
         self._session = tf.Session(graph=graph, config=session_config(threads))
-        frames = graph.get_tensor_by_name(f"{input_name(metadata)}:0")
-        self.stack_size = int(frames.shape[-1])
-        self._ask = self._session.make_callable(f"{CAR_OUTPUT[metadata.algorithm]}:0", [frames])
+        given = [graph.get_tensor_by_name(f"{name}:0") for name in input_names(metadata)]
+        self.stack_size = int(given[0].shape[-1]) // metadata.views
+        self._ask = self._session.make_callable(f"{CAR_OUTPUT[metadata.algorithm]}:0", given)
 
-    def outputs(self, frames: np.ndarray) -> np.ndarray:
-        """What the graph says of frames (M, 120, 160, stack) uint8: probabilities, values or continuous actions."""
-        return self._ask(frames.astype(np.float32))
+    def outputs(self, observation: Observation) -> np.ndarray:
+        """What the graph says of what M cars see: probabilities, values or continuous actions."""
+        return self._ask(*(array.astype(np.float32) for array in arrays(observation)))
 
-    def best_actions(self, frames: np.ndarray) -> np.ndarray:
+    def best_actions(self, observation: Observation) -> np.ndarray:
         """Actions as ModelMetadata.decode takes them: (M,) integers, or (M, 2)."""
-        outputs = self.outputs(frames)
+        outputs = self.outputs(observation)
         return outputs if self._metadata.continuous else outputs.argmax(axis=1)
 
     def close(self) -> None:

@@ -4,23 +4,21 @@ Pure Python and NumPy: importable without TensorFlow. Rules: DeepRacer's model m
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from kuberacer.coach.json_input import number, read_object, shown
+from kuberacer.coach.sensors import BINARY_SECTORS, DOCUMENT, FRAME, RANGES, Input, LidarConfig, read_sensors
 from kuberacer.errors import UserError
 
-DOCUMENT = "model metadata"
 ALGORITHMS = ("clipped_ppo", "sac", "dqn")
 NETWORKS = (
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
     "DEEP_CONVOLUTIONAL_NETWORK",
     "DEEP_CONVOLUTIONAL_NETWORK_DEEP",
 )
-CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS")
-LIDARS = ("LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")
 STEERING_DEG = (-30.0, 30.0)
 SPEED = (0.1, 4.0)  # m/s
 DISCRETE_ACTIONS = (2, 30)
@@ -56,10 +54,10 @@ class ModelMetadata:
     network: str
     sensors: tuple[str, ...]
     version: str = "5"
-    lidar_config: tuple[tuple[str, float], ...] | None = None
+    lidar_config: LidarConfig | None = None  # None: the file has none
     preprocess_type: Any = None
     regional_parameters: Any = None
-    names_sensor: bool = True  # False: the file has no `sensor` key, so the network's input is named `observation`
+    names_sensor: bool = True  # False: the file has no `sensor` key, which means `observation`
 
     @classmethod
     def parse(cls, text: str | None, algorithm: str | None = None) -> Self:
@@ -81,14 +79,13 @@ class ModelMetadata:
                 "give a list of {steering_angle, speed}, or {speed: {low, high}, steering_angle: {low, high}}",
             )
         chosen = _algorithm(given.get("training_algorithm"), algorithm)
-        sensors = _sensors(given.get("sensor", ["observation"]))
         return cls(
             algorithm=chosen,
             action_space=_action_space(given["action_space"], given.get("action_space_type"), chosen),
             network=_one_of("neural_network", given.get("neural_network", NETWORKS[0]), NETWORKS),
-            sensors=sensors,
+            sensors=read_sensors(given.get("sensor", ["observation"])),
             version=_version(given.get("version", "5")),
-            lidar_config=_lidar_config(given.get("lidar_config"), sensors),
+            lidar_config=LidarConfig.parse(given.get("lidar_config")),
             preprocess_type=given.get("preprocess_type"),
             regional_parameters=given.get("regional_parameters"),
             names_sensor="sensor" in given,
@@ -110,9 +107,34 @@ class ModelMetadata:
         return isinstance(self.action_space, ContinuousActions)
 
     @property
-    def input_name(self) -> str:
+    def camera(self) -> str:
         """The name of the network's camera input, which the car looks for."""
-        return self.sensors[0] if self.names_sensor else "observation"
+        return self.sensors[0]
+
+    @property
+    def lidar(self) -> str | None:
+        return self.sensors[1] if len(self.sensors) > 1 else None
+
+    @property
+    def views(self) -> int:
+        """Frames that the cameras give at a time."""
+        return 2 if self.camera == "STEREO_CAMERAS" else 1
+
+    @property
+    def lidar_sectors(self) -> LidarConfig | None:
+        """How the network sees the lidar; None: as distances, or there is no lidar."""
+        if self.lidar == "SECTOR_LIDAR":
+            return BINARY_SECTORS
+        return (self.lidar_config or LidarConfig()) if self.lidar == "DISCRETIZED_SECTOR_LIDAR" else None
+
+    def inputs(self, stack: int) -> tuple[Input, ...]:
+        """The network's inputs, camera first, for a stack of so many time steps of the camera."""
+        camera = Input(self.camera, (*FRAME, self.views * stack))
+        if self.lidar is None:
+            return (camera,)
+        sectors = self.lidar_sectors
+        values = sectors.num_sectors * sectors.num_values_per_sector if sectors else RANGES
+        return (camera, Input(self.lidar, (values,)))
 
     def decode(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What a car does for the agent's actions: (steering in degrees, speed in m/s), each (N,) float32.
@@ -148,7 +170,7 @@ class ModelMetadata:
         if self.names_sensor:
             text["sensor"] = list(self.sensors)
         if self.lidar_config is not None:
-            text["lidar_config"] = dict(self.lidar_config)
+            text["lidar_config"] = asdict(self.lidar_config)
         for key in ("preprocess_type", "regional_parameters"):
             if getattr(self, key) is not None:
                 text[key] = getattr(self, key)
@@ -177,36 +199,6 @@ def _version(value: Any) -> str:
     if number(value) not in (1, 2, 3, 4, 5):
         raise UserError(f"{DOCUMENT}: version is {shown(value)}", 'version is "1" to "5"; today\'s is "5"')
     return str(value)
-
-
-def _sensors(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise UserError(f"{DOCUMENT}: sensor is {shown(value)}", "sensor is a list of one camera and at most one lidar")
-    for name in value:
-        if name not in CAMERAS + LIDARS:
-            raise UserError(f"{DOCUMENT}: sensor has {shown(name)}", f"the sensors are: {', '.join(CAMERAS + LIDARS)}")
-    cameras = [name for name in value if name in CAMERAS]
-    lidars = [name for name in value if name in LIDARS]
-    if len(cameras) != 1 or len(lidars) > 1:
-        raise UserError(
-            f"{DOCUMENT}: sensor is {shown(value)}, {len(cameras)} cameras and {len(lidars)} lidars",
-            "name exactly one camera and at most one lidar",
-        )
-    return (*cameras, *lidars)
-
-
-def _lidar_config(value: Any, sensors: tuple[str, ...]) -> tuple[tuple[str, float], ...] | None:
-    if value is None:
-        return None
-    rules = {"num_sectors": 8, "num_values_per_sector": 8, "clipping_dist": 2.0}
-    if not isinstance(value, dict) or any(key not in rules for key in value):
-        raise UserError(f"{DOCUMENT}: lidar_config is {shown(value)}", f"its keys are: {', '.join(rules)}")
-    for key, entry in value.items():
-        if (number(entry) or 0) <= 0:
-            raise UserError(f"{DOCUMENT}: lidar_config.{key} is {shown(entry)}", "give a number above 0")
-    if not any(sensor in LIDARS for sensor in sensors):
-        raise UserError(f"{DOCUMENT}: lidar_config is given without a lidar in sensor", "remove it, or add a lidar")
-    return tuple({**rules, **value}.items())
 
 
 def _action_space(value: Any, kind: Any, algorithm: str) -> tuple[DiscreteAction, ...] | ContinuousActions:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kuberacer.coach.agent import INFERENCE_BATCH, Agent
+from kuberacer.coach.agent import Agent, in_batches
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.gradient_step import gated_apply
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.rollout_buffer import RolloutBuffer
 from kuberacer.coach.segment import Segment
+from kuberacer.coach.sensors import Observation, arrays, joined
 
 MOST_FRAME_BYTES = 2**29  # of one iteration's frames
 
@@ -58,7 +59,7 @@ class ClippedPPO(Agent):
         if metadata.continuous:
             columns["deviation"] = ((2,), np.float32)
         rows = -(-hyper["rollout_steps"] // cars)
-        self._played = RolloutBuffer(cars, rows, self.frame_shape, **columns)
+        self._played = RolloutBuffer(cars, rows, self.inputs, **columns)
         self._clip_steps = 0
 
     def _policy_network(self) -> Any:
@@ -67,63 +68,63 @@ class ClippedPPO(Agent):
     def _build_calls(self) -> None:
         network = self._policy_network()
         session = self.coach.session
-        frames = self.coach.frames_input(network)
+        seen = self.coach.inputs(network)
         value, *policy = network.outputs  # policy: probabilities, or mean and standard deviation
         self._policy_width = policy[0].shape.as_list()[-1]
         head = network.output_heads[1]
         with self.coach.graph.as_default():
             apply = gated_apply((network, None))
         self._policy_outputs = policy
-        self._ask_policy = session.make_callable(policy, [frames])
-        self._ask_value = session.make_callable(value, [frames])
+        self._ask_policy = session.make_callable(policy, seen)
+        self._ask_value = session.make_callable(value, seen)
         given = [network.inputs[f"output_1_{i}"] for i in range(len(policy) + 2)]  # actions, old policy, clip
         self._statistics = ("loss", "value_loss", "policy_loss", "kl", "entropy")
         value_loss = network.output_heads[0].loss[0]
         tensors = [network.total_loss, value_loss, head.surrogate_loss, head.kl_divergence, head.entropy]
         self._step = session.make_callable(
-            [*tensors, apply], [frames, *given, *network.targets[:2], network.importance_weights[0]]
+            [*tensors, apply], [*seen, *given, *network.targets[:2], network.importance_weights[0]]
         )
 
-    def act(self, frames: np.ndarray) -> np.ndarray:
-        policy = self._ask_policy(frames)
+    def act(self, observation: Observation) -> np.ndarray:
+        policy = self._ask_policy(*arrays(observation))
         actions = self.exploration.choose(*policy)
-        self._played.put(frames=frames, actions=actions, policy=policy[0])
+        self._played.see(observation)
+        self._played.put(actions=actions, policy=policy[0])
         if self.metadata.continuous:
             self._played.put(deviation=policy[1])
         self._clip_steps += self.cars
         return actions
 
-    def _best(self, frames: np.ndarray) -> np.ndarray:
-        policy = self._ask_policy(frames)[0]
+    def _best(self, *given: np.ndarray) -> np.ndarray:
+        policy = self._ask_policy(*given)[0]
         return policy if self.metadata.continuous else policy.argmax(axis=1)
 
     def _store(
-        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final_frames: np.ndarray | None
+        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final: Observation | None
     ) -> None:
         self._played.put(rewards=rewards, terminated=terminated, truncated=truncated & ~terminated)
-        self._played.end_step(truncated & ~terminated, final_frames)
+        self._played.end_step(truncated & ~terminated, final)
 
     def _most_steps(self) -> int:
-        return max(self.cars, MOST_FRAME_BYTES // int(np.prod(self.frame_shape)))
+        return max(self.cars, MOST_FRAME_BYTES // int(np.prod(self.inputs[0].shape)))
 
-    def _values(self, frames: np.ndarray) -> np.ndarray:
-        parts = [self._ask_value(frames[i : i + INFERENCE_BATCH]) for i in range(0, len(frames), INFERENCE_BATCH)]
-        return np.concatenate(parts)[:, 0]
+    def _values(self, observation: Observation) -> np.ndarray:
+        return in_batches(self._ask_value, arrays(observation))[:, 0]
 
-    def _value_arrays(self, next_frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _value_arrays(self, observation: Observation) -> tuple[np.ndarray, np.ndarray]:
         """The value of each state played, and of the state after it (0 where terminal), both [time, car]."""
         played = self._played
-        values = self._values(played.flat("frames")).reshape(played.time, played.cars)
-        following = np.concatenate([values[1:], self._values(next_frames)[None]])
-        for time, cars, frames in played.finals:
-            following[time, cars] = self._values(frames)
+        values = self._values(joined(played.seen())).reshape(played.time, played.cars)
+        following = np.concatenate([values[1:], self._values(observation)[None]])
+        for time, cars, last in played.finals:
+            following[time, cars] = self._values(last)
         following[played["terminated"]] = 0
         return values, following
 
-    def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
+    def _learn(self, observation: Observation) -> dict[str, float]:
         played = self._played
         self.coach.set_training(False)
-        values, following = self._value_arrays(next_frames)
+        values, following = self._value_arrays(observation)
         self.coach.set_training(True)
         ended = played["terminated"] | played["truncated"]
         found, targets = advantages(
@@ -131,7 +132,7 @@ class ClippedPPO(Agent):
         )
         columns = ["actions", "policy", *(["deviation"] if self.metadata.continuous else [])]
         given = [played.flat(name) for name in columns]
-        stats = self._epochs(played.flat("frames"), None, given, found.ravel(), targets.ravel())
+        stats = self._epochs(played.seen(), None, given, found.ravel(), targets.ravel())
         played.clear()
         return stats
 
@@ -139,14 +140,16 @@ class ClippedPPO(Agent):
         return [(tensor, "Identity") for tensor in self._policy_outputs]
 
     def _learn_segments(self, segments: list[Segment]) -> dict[str, float]:
-        frames = np.concatenate([s.frames.reshape(-1, *self.frame_shape) for s in segments])
+        parts = zip(*(arrays(s.seen) for s in segments), strict=True)
+        seen = tuple(np.concatenate([part.reshape(-1, *part.shape[2:]) for part in same]) for same in parts)
         self.coach.set_training(False)
-        values = self._values(frames)
+        values = self._values(joined(seen))
         found: list[np.ndarray] = []
         targets: list[np.ndarray] = []
         places, start = [], 0
         for s in segments:
-            rows = values[start : start + s.frames.shape[0] * s.frames.shape[1]].reshape(s.frames.shape[:2])
+            shape = arrays(s.seen)[0].shape[:2]
+            rows = values[start : start + shape[0] * shape[1]].reshape(shape)
             following = rows[1:].copy()
             for time, cars, last in s.finals:
                 following[time, cars] = self._values(last)
@@ -168,11 +171,11 @@ class ClippedPPO(Agent):
             given.append(
                 np.concatenate([s.deviation.reshape(s.steps, -1) for s in segments if s.deviation is not None])
             )
-        return self._epochs(frames, np.concatenate(places), given, np.concatenate(found), np.concatenate(targets))
+        return self._epochs(seen, np.concatenate(places), given, np.concatenate(found), np.concatenate(targets))
 
     def _epochs(
         self,
-        frames: np.ndarray,
+        seen: tuple[np.ndarray, ...],
         places: np.ndarray | None,
         given: list[np.ndarray],
         advantage: np.ndarray,
@@ -180,7 +183,7 @@ class ClippedPPO(Agent):
     ) -> dict[str, float]:
         """Gradient steps over shuffled minibatches; as in rl_coach, an epoch's last incomplete one is left out.
 
-        places: the samples' rows of `frames` (None: all, in order). given: actions and old policy; advantage and
+        places: the samples' rows of `seen` (None: all, in order). given: actions and old policy; advantage and
         target of the value: each (samples,). Returns the last epoch's mean statistics.
         """
         scale = advantage.std() or 1.0  # all equal: nothing to prefer
@@ -189,17 +192,19 @@ class ClippedPPO(Agent):
         clip = self._clip_scale()
         size = min(self._batch_size, len(found))
         weights = np.ones((size, 1), np.float32)
-        batch = np.empty((size, *self.frame_shape), np.uint8)
+        batch = [np.empty((size, *given.shape), given.dtype) for given in self.inputs]
         stats: dict[str, float] = {}
         for _ in range(self._algorithm.optimization_epochs):
             order = self.rng.permutation(len(found))
-            seen = []
+            said = []
             for start in range(0, len(order) - size + 1, size):
                 chosen = order[start : start + size]
-                np.take(frames, chosen if places is None else places[chosen], axis=0, out=batch)
-                row = self._step(batch, *(a[chosen] for a in given), clip, targets[chosen], found[chosen], weights)
-                seen.append(row[:-1])
-            stats = dict(zip(self._statistics, np.mean(seen, axis=0).tolist(), strict=True))
+                rows = chosen if places is None else places[chosen]
+                for array, into in zip(seen, batch, strict=True):
+                    np.take(array, rows, axis=0, out=into)
+                row = self._step(*batch, *(a[chosen] for a in given), clip, targets[chosen], found[chosen], weights)
+                said.append(row[:-1])
+            stats = dict(zip(self._statistics, np.mean(said, axis=0).tolist(), strict=True))
             self.check_finite(stats)
         return stats
 

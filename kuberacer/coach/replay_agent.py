@@ -14,8 +14,10 @@ from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.replay import ReplayMemory
 from kuberacer.coach.segment import Segment
+from kuberacer.coach.sensors import Observation, arrays, chosen, joined
 
-Batch = tuple[np.ndarray, ...]  # frames, next frames, actions, rewards, terminated
+# Seen, seen next, actions, rewards, terminated.
+Batch = tuple[Observation, Observation, np.ndarray, np.ndarray, np.ndarray]
 
 
 class ReplayAgent(Agent):
@@ -28,7 +30,7 @@ class ReplayAgent(Agent):
         self._algorithm = coach.parameters.algorithm
         self._batch_size = next(iter(coach.parameters.network_wrappers.values())).batch_size
         shape, kind = ((2,), np.float32) if metadata.continuous else ((), np.int32)
-        self.memory = ReplayMemory(cars, hyper["replay_size"], self.frame_shape, shape, kind)
+        self.memory = ReplayMemory(cars, hyper["replay_size"], self.inputs, shape, kind)
         self.updates = 0
         self._last_copy = 0
         self._updates_per_iteration = self._algorithm.num_consecutive_training_steps
@@ -53,8 +55,8 @@ class ReplayAgent(Agent):
         """Make the session's callables."""
 
     @abstractmethod
-    def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
-        """What the exploring policy does."""
+    def _policy_actions(self, *given: np.ndarray) -> np.ndarray:
+        """What the exploring policy does; the arrays of an observation."""
 
     @abstractmethod
     def _random_actions(self) -> np.ndarray:
@@ -64,16 +66,16 @@ class ReplayAgent(Agent):
     def _update(self, batch: Batch) -> dict[str, float]:
         """One gradient step; its statistics."""
 
-    def act(self, frames: np.ndarray) -> np.ndarray:
+    def act(self, observation: Observation) -> np.ndarray:
         heating = self.total_steps < self.hyper["heatup_steps"]
-        actions = self._random_actions() if heating else self._policy_actions(frames)
-        self.memory.begin(frames, actions)
+        actions = self._random_actions() if heating else self._policy_actions(*arrays(observation))
+        self.memory.begin(observation, actions)
         return actions
 
     def _store(
-        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final_frames: np.ndarray | None
+        self, rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, final: Observation | None
     ) -> None:
-        self.memory.end(rewards, terminated, truncated, final_frames)
+        self.memory.end(rewards, terminated, truncated, final)
 
     def iteration_complete(self) -> bool:
         filled = self.memory.steps >= min(self.hyper["heatup_steps"], self.memory.capacity)
@@ -82,8 +84,8 @@ class ReplayAgent(Agent):
     def _most_steps(self) -> int:
         return max(self.cars, self.memory.capacity)
 
-    def _learn(self, next_frames: np.ndarray) -> dict[str, float]:
-        """next_frames are not needed: the newest step is sampled once the next one has been played."""
+    def _learn(self, observation: Observation) -> dict[str, float]:
+        """The observation is not needed: the newest step is sampled once the next one has been played."""
         seen = []
         for _ in range(self._updates_per_iteration):
             seen.append(self._update(self.memory.sample(self.rng, self._batch_size)))
@@ -109,18 +111,21 @@ class ReplayAgent(Agent):
     def _learn_segments(self, segments: list[Segment]) -> dict[str, float]:
         for segment in segments:
             self._remember(segment)
-        return self._learn(segments[-1].frames[-1])
+        return self._learn(joined(tuple(array[-1] for array in arrays(segments[-1].seen))))
 
     def _remember(self, segment: Segment) -> None:
-        """Into the ring; the next step there is another segment's, so that the last one keeps its next frames."""
+        """Into the ring; the next step there is another segment's, so that the last one keeps what was seen next."""
         last = len(segment.rewards) - 1
-        finals = {time: (cars, frames) for time, cars, frames in segment.finals}
+        finals = {time: (cars, seen) for time, cars, seen in segment.finals}
+        rows = [joined(row) for row in zip(*arrays(segment.seen), strict=True)]
         for time in range(last + 1):
-            following = segment.frames[time + 1]
+            following = rows[time + 1]
             if time in finals:
-                following = following.copy()
-                following[finals[time][0]] = finals[time][1]
-            self.memory.begin(segment.frames[time], segment.actions[time])
+                cars, seen = finals[time]
+                following = chosen(following, np.arange(self.cars))  # a copy
+                for array, final in zip(arrays(following), arrays(seen), strict=True):
+                    array[cars] = final
+            self.memory.begin(rows[time], segment.actions[time])
             cut = segment.truncated[time] | (time == last)
             self.memory.end(segment.rewards[time], segment.terminated[time], cut, following)
 

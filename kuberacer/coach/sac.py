@@ -14,6 +14,7 @@ from kuberacer.coach.choose import Explore
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
+from kuberacer.coach.sensors import arrays
 
 
 def random_normal_source(tensor: Any) -> Any:
@@ -37,7 +38,7 @@ class SAC(ReplayAgent):
     def _build_calls(self) -> None:
         policy, critic, value = (self.coach.network(name) for name in ("policy", "q", "v"))
         target = self.coach.agent.networks["v"].target_network
-        session, frames_of = self.coach.session, self.coach.frames_input
+        session, seen_by = self.coach.session, self.coach.inputs
         mean, log_deviation, raw, actions, log_probability, mean_log_probability = policy.outputs
         action = critic.inputs["output_0_0"]  # the critic's, of the batch
         with self.coach.graph.as_default():
@@ -58,11 +59,14 @@ class SAC(ReplayAgent):
             )
             best = tf.tanh(mean)
         self._policy_outputs = [(mean, "Identity"), (log_deviation, "Exp")]
-        self._ask = session.make_callable([mean, log_deviation], [frames_of(policy)])
-        self._ask_best = session.make_callable(best, [frames_of(policy)])
+        self._ask = session.make_callable([mean, log_deviation], seen_by(policy))
+        self._ask_best = session.make_callable(best, seen_by(policy))
         self._step = session.make_callable(
             [value_loss, critic_loss, mean_log_probability, mean_drawn_value, apply],
-            [*map(frames_of, (policy, value, critic, target)), random_normal_source(raw), action, rewards, terminated],
+            [
+                *(tensor for network in (policy, value, critic, target) for tensor in seen_by(network)),
+                *(random_normal_source(raw), action, rewards, terminated),
+            ],
         )
 
     def _critic_target(self, rewards: Any, terminated: Any, next_values: Any) -> Any:
@@ -71,8 +75,8 @@ class SAC(ReplayAgent):
         following = going_on[:, None] * self._algorithm.discount * tf.cast(next_values, tf.float64)
         return tf.cast(rewards[:, None] + following, tf.float32)
 
-    def _policy_actions(self, frames: np.ndarray) -> np.ndarray:
-        mean, log_deviation = self._ask(frames)
+    def _policy_actions(self, *given: np.ndarray) -> np.ndarray:
+        mean, log_deviation = self._ask(*given)
         return np.tanh(mean + np.exp(log_deviation) * self.rng.standard_normal(mean.shape, np.float32))
 
     def _policy_tensors(self) -> list[tuple[Any, str]]:
@@ -84,18 +88,19 @@ class SAC(ReplayAgent):
     def _random_actions(self) -> np.ndarray:
         return self.rng.uniform(-1, 1, (self.cars, 2)).astype(np.float32)
 
-    def _best(self, frames: np.ndarray) -> np.ndarray:
-        return self._ask_best(frames)
+    def _best(self, *given: np.ndarray) -> np.ndarray:
+        return self._ask_best(*given)
 
     def _update(self, batch: Batch) -> dict[str, float]:
-        noise = self.rng.standard_normal((1, len(batch[0]), 2), np.float32)
+        noise = self.rng.standard_normal((1, len(batch[2]), 2), np.float32)
         return self._update_with(batch, noise)
 
     def _update_with(self, batch: Batch, noise: np.ndarray) -> dict[str, float]:
         """One gradient step with the policy's actions drawn by `noise` (1, batch, 2)."""
-        frames, next_frames, actions, rewards, terminated = batch
+        observation, following, actions, rewards, terminated = batch
+        seen = arrays(observation)
         value_loss, critic_loss, log_probability, drawn_value, _ = self._step(
-            frames, frames, frames, next_frames, noise, actions, rewards, terminated
+            *seen, *seen, *seen, *arrays(following), noise, actions, rewards, terminated
         )
         return {
             "loss": value_loss + critic_loss,

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kuberacer.coach.sensors import Observation
+
 
 @dataclass
 class Segment:
-    """frames: (T + 1, M, 120, 160, depth) uint8, the last row being what the cars saw after the last step; the other
-    arrays (T, M, …). finals: last frames of cut episodes, (step, cars, frames) each. What goes on after the last step
-    is bootstrapped from the last frames."""
+    """seen: the observations, arrays (T + 1, M, …), the last row being what the cars saw after the last step; the other
+    arrays (T, M, …). finals: what was seen last in cut episodes, (step, cars, observation) each. What goes on after the
+    last step is bootstrapped from the last observation."""
 
-    frames: np.ndarray
-    finals: list[tuple[int, np.ndarray, np.ndarray]]
+    seen: Observation
+    finals: list[tuple[int, np.ndarray, Observation]]
     actions: np.ndarray
     policy: np.ndarray
     deviation: np.ndarray | None

@@ -8,30 +8,33 @@ from gymnasium import spaces
 
 from kuberacer.coach.compat import gym_names
 from kuberacer.coach.metadata import ContinuousActions, ModelMetadata
+from kuberacer.coach.sensors import LIDAR_METRES, Input
 
-FRAME = (120, 160)  # rows, columns
 DEEPRACER_NAME = "DeepRacerRacetrackCustomActionSpaceEnv-v0"  # what DeepRacer's presets name
 
 
 class SpacesEnv(gymnasium.Env):
-    """Observation {name: uint8 frame of `shape`}; the action space of the metadata, continuous ones as -1..1."""
+    """Observation {name: array} of the inputs; the action space of the metadata, continuous ones as -1..1."""
 
-    def __init__(self, metadata: ModelMetadata, name: str, shape: tuple[int, ...]):
-        self.observation_space = spaces.Dict({name: spaces.Box(0, 255, shape, np.uint8)})
+    def __init__(self, metadata: ModelMetadata, inputs: tuple[Input, ...]):
+        highest = {np.uint8: 255, np.float32: LIDAR_METRES[1]}
+        self.observation_space = spaces.Dict(
+            {given.name: spaces.Box(0, highest[given.dtype], given.shape, given.dtype) for given in inputs}
+        )
         if isinstance(metadata.action_space, ContinuousActions):
             self.action_space: spaces.Space = spaces.Box(-1, 1, (2,), np.float32)
         else:
             self.action_space = spaces.Discrete(len(metadata.action_space))
-        self._frame = {name: np.zeros(shape, np.uint8)}
+        self._observation = {given.name: np.zeros(given.shape, given.dtype) for given in inputs}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
         super().reset(seed=seed)
-        return self._frame, {}
+        return self._observation, {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict]:
-        return self._frame, 0.0, False, False, {}
+        return self._observation, 0.0, False, False, {}
 
 
-def register(metadata: ModelMetadata, name: str, shape: tuple[int, ...]) -> None:
+def register(metadata: ModelMetadata, inputs: tuple[Input, ...]) -> None:
     """Make DeepRacer's environment name stand for these spaces, for presets built from now on."""
-    gym_names.OWN_ENVIRONMENTS[DEEPRACER_NAME] = lambda: SpacesEnv(metadata, name, shape)
+    gym_names.OWN_ENVIRONMENTS[DEEPRACER_NAME] = lambda: SpacesEnv(metadata, inputs)

@@ -3,13 +3,15 @@
 It defines `graph_manager`, or `get_graph_manager(**hyperparameters)` that returns one (or a tuple that begins with it).
 
 DeepRacer's presets name their environment DeepRacerRacetrackCustomActionSpaceEnv-v0 and their input `observation`;
-they stand for this simulator and the metadata's sensor. What a preset says of networks, losses, exploration and rhythm
-holds; its schedule (heatup, evaluation) does not, since playing and evaluating are KubeRacer's.
+they stand for this simulator and the metadata's camera. With a lidar, every network has an input of its name too.
+What a preset says of networks, losses, exploration and rhythm holds; its schedule (heatup, evaluation) does not, since
+playing and evaluating are KubeRacer's.
 """
 
 import re
 import traceback
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 from rl_coach.environments.gym_environment import GymEnvironmentParameters
@@ -20,7 +22,7 @@ from rl_coach.graph_managers.basic_rl_graph_manager import BasicRLGraphManager
 from kuberacer.coach.compat.hook import load_source
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.coach.spaces_env import FRAME
+from kuberacer.coach.sensors import FRAME, Input
 from kuberacer.errors import UserError
 
 FILENAME = "preset.py"
@@ -32,8 +34,8 @@ AGENTS = {
 }
 
 
-def graph_manager(source: str, metadata: ModelMetadata, hyper: Hyperparameters) -> tuple[Any, tuple[int, ...]]:
-    """(the preset's graph manager, the shape of the frames that its environment is to give).
+def graph_manager(source: str, metadata: ModelMetadata, hyper: Hyperparameters) -> tuple[Any, tuple[Input, ...]]:
+    """(the preset's graph manager, the inputs that its environment is to give).
 
     Raises UserError naming the line of a fault in the source, or what does not fit.
     """
@@ -51,8 +53,9 @@ def graph_manager(source: str, metadata: ModelMetadata, hyper: Hyperparameters) 
         )
     if not isinstance(manager.env_params, GymEnvironmentParameters):
         raise UserError(f"preset: env_params is {type(manager.env_params).__name__}", "use GymVectorEnvironment")
-    _name_input(manager.agent_params, metadata.input_name)
-    return manager, _frame_shape(manager.agent_params.input_filter, metadata.input_name, hyper["stack_size"])
+    _name_inputs(manager.agent_params, metadata)
+    camera, *lidar = metadata.inputs(hyper["stack_size"])
+    return manager, (_as_filtered(camera, metadata.views, manager.agent_params.input_filter), *lidar)
 
 
 def _executed(source: str, hyper: Hyperparameters) -> Any:
@@ -75,24 +78,35 @@ def _executed(source: str, hyper: Hyperparameters) -> Any:
     return made[0] if isinstance(made, tuple) else made
 
 
-def _name_input(parameters: Any, name: str) -> None:
-    """Call the networks' only input, and its filters, as the metadata's sensor is called."""
+def _name_inputs(parameters: Any, metadata: ModelMetadata) -> None:
+    """Call the networks' camera input, and its filters, as the metadata's camera is."""
+    names = {DEEPRACER_INPUT: metadata.camera}
+    wanted = {metadata.camera, metadata.lidar} - {None}
     for network in parameters.network_wrappers.values():
         inputs = network.input_embedders_parameters
-        if len(inputs) != 1 or next(iter(inputs)) not in (DEEPRACER_INPUT, name):
+        renamed = {names.get(name, name): embedder for name, embedder in inputs.items()}
+        if set(renamed) != wanted or len(renamed) != len(inputs):
+            needed = " and ".join((DEEPRACER_INPUT, *metadata.sensors[1:]))
             raise UserError(
-                f"preset: a network has the inputs {', '.join(inputs)}", f"give it one input: {DEEPRACER_INPUT}"
+                f"preset: a network has the inputs {', '.join(inputs)}; sensor is {', '.join(metadata.sensors)}",
+                f"give every network the input{'s' if metadata.lidar else ''} {needed}, or change sensor",
             )
-        network.input_embedders_parameters = {name: next(iter(inputs.values()))}
+        network.input_embedders_parameters = renamed
     filters = parameters.input_filter.observation_filters
     parameters.input_filter.observation_filters = OrderedDict(
-        (name if key == DEEPRACER_INPUT else key, value) for key, value in filters.items()
+        (names.get(name, name), value) for name, value in filters.items()
     )
 
 
-def _frame_shape(input_filter: Any, name: str, stack_size: int) -> tuple[int, ...]:
+def _as_filtered(camera: Input, views: int, input_filter: Any) -> Input:
     """What the filters expect: colour where they make grey of it, one frame where they stack."""
-    kinds = [type(entry) for entry in input_filter.observation_filters.get(name, {}).values()]
-    if ObservationRGBToYFilter in kinds:
-        return (*FRAME, 3)
-    return (*FRAME, 1) if ObservationStackingFilter in kinds else (*FRAME, stack_size)
+    kinds = [type(entry) for entry in input_filter.observation_filters.get(camera.name, {}).values()]
+    grey, stacked = ObservationRGBToYFilter in kinds, ObservationStackingFilter in kinds
+    if views > 1 and (grey or stacked):
+        raise UserError(
+            f"preset: its filters make one grey frame of {camera.name}, which has {views}",
+            "leave ObservationRGBToYFilter and ObservationStackingFilter out: frames come grey and stacked",
+        )
+    if grey:
+        return replace(camera, shape=(*FRAME, 3))
+    return replace(camera, shape=(*FRAME, 1)) if stacked else camera

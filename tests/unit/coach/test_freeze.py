@@ -3,7 +3,7 @@ import pytest
 
 from kuberacer.coach import frozen_checks
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.freeze import CAR_OUTPUT, for_car, freeze_checkpoint, input_name
+from kuberacer.coach.freeze import CAR_OUTPUT, for_car, freeze_checkpoint, input_names
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
@@ -33,7 +33,7 @@ CASES = {
 def test_every_runtime_agrees_with_the_live_policy(make_agent, tmp_path, case):
     algorithm, metadata, more = CASES[case]
     agent = make_agent(algorithm, metadata=metadata, more=more)
-    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.frame_shape), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.inputs[0].shape), dtype=np.uint8)
     model = tmp_path / "model.pb"
     agent.export_frozen(model)
     agent.save(tmp_path)
@@ -65,12 +65,12 @@ def test_it_is_what_the_car_looks_for(make_agent, tmp_path):
 
 def test_a_model_without_a_sensor_key_has_the_input_observation():
     metadata = ModelMetadata.parse(NO_SENSOR)
-    assert input_name(metadata) == "main_level/agent/main/online/network_0/observation/observation"
+    assert input_names(metadata) == ("main_level/agent/main/online/network_0/observation/observation",)
 
 
 def test_a_dqn_goes_to_the_car_under_ppos_names(make_agent, tmp_path):
     agent = make_agent("dqn")
-    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.frame_shape), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.inputs[0].shape), dtype=np.uint8)
     agent.export_frozen(tmp_path / "model.pb")
     car = for_car((tmp_path / "model.pb").read_bytes(), agent.metadata)
     (tmp_path / "car.pb").write_bytes(car)

@@ -60,7 +60,7 @@ def test_discrete_ppo_equals_rl_coach(make_agent, preset):
     frames, actions = random_frames(rng), rng.integers(5, size=BATCH).astype(np.int32)
     policy = rng.dirichlet(np.ones(5), BATCH).astype(np.float32)
     targets, found = rng.normal(size=(BATCH, 1)).astype(np.float32), rng.normal(size=BATCH).astype(np.float32)
-    name = agent.metadata.input_name
+    name = agent.metadata.camera
     inputs = {name: frames, "output_1_0": actions, "output_1_1": policy, "output_1_2": 1.0}
     wrapper = agent.coach.agent.networks["main"]
     weights = np.ones((BATCH, 1), np.float32)
@@ -80,7 +80,7 @@ def test_continuous_ppo_equals_rl_coach(make_agent):
     deviation = rng.uniform(0.5, 1, (BATCH, 2)).astype(np.float32)
     targets, found = rng.normal(size=(BATCH, 1)).astype(np.float32), rng.normal(size=BATCH).astype(np.float32)
     inputs = {
-        agent.metadata.input_name: frames,
+        agent.metadata.camera: frames,
         "output_1_0": actions,
         "output_1_1": mean,
         "output_1_2": deviation,
@@ -126,7 +126,7 @@ def test_dqn_equals_rl_coach(make_agent, more):
     agent = make_agent("dqn", more=more)
     rng = np.random.default_rng(0)
     batch = transitions(rng, rng.integers(5, size=BATCH).astype(np.int32))
-    theirs = coach_batch(agent.metadata.input_name, *batch)
+    theirs = coach_batch(agent.metadata.camera, *batch)
     changed = (*batch[:3], batch[3] + 0.01, batch[4])
     assert_equal_steps(
         agent,
@@ -158,7 +158,7 @@ def test_sac_is_close_to_rl_coach(make_agent):
     rng = np.random.default_rng(0)
     batch = transitions(rng, rng.uniform(-1, 1, (BATCH, 2)).astype(np.float32))
     noise = rng.standard_normal((1, BATCH, 2), np.float32)
-    theirs = coach_batch(agent.metadata.input_name, *batch)
+    theirs = coach_batch(agent.metadata.camera, *batch)
     network = agent.coach.network("policy")
     network.sess = WithNoise(network.sess, random_normal_source(network.outputs[2]), noise)
     variables = Variables(agent.coach)

@@ -110,9 +110,9 @@ def test_defaults_are_good_files(algorithm):
 
 def test_no_sensor_key_means_an_input_named_observation():
     metadata = ModelMetadata.parse(json.dumps(file(sensor=...)))
-    assert metadata.input_name == "observation"
+    assert metadata.camera == "observation"
     assert "sensor" not in json.loads(metadata.to_json())
-    assert ModelMetadata.parse(json.dumps(file())).input_name == "FRONT_FACING_CAMERA"
+    assert ModelMetadata.parse(json.dumps(file())).camera == "FRONT_FACING_CAMERA"
 
 
 def test_decode_discrete():

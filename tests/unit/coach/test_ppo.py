@@ -12,7 +12,7 @@ def play(agent, rng, steps, ended=0.02, cut=0.0):
     """Random frames and rewards, the same for the same generator; returns the actions taken."""
     taken = []
     for _ in range(steps):
-        frames = rng.integers(0, 256, (agent.cars, *agent.frame_shape), dtype=np.uint8)
+        frames = rng.integers(0, 256, (agent.cars, *agent.inputs[0].shape), dtype=np.uint8)
         taken.append(agent.act(frames))
         truncated = rng.random(agent.cars) < cut
         agent.observe(rng.random(agent.cars), rng.random(agent.cars) < ended, truncated, frames)
@@ -30,15 +30,15 @@ def test_advantages_equal_rl_coachs(make_agent):
     agent._store(np.zeros(3), np.ones(3, bool), np.zeros(3, bool), None)  # every episode ends in the last step
     agent._played.time -= 1
     played["terminated"][-1] = True
-    values, following = agent._value_arrays(rng.integers(0, 256, (3, *agent.frame_shape), dtype=np.uint8))
+    values, following = agent._value_arrays(rng.integers(0, 256, (3, *agent.inputs[0].shape), dtype=np.uint8))
     algorithm = agent.coach.parameters.algorithm
     found, targets = advantages(
         played["rewards"], values, following, played["terminated"], algorithm.discount, algorithm.gae_lambda
     )
     transitions = [
         Transition(
-            state={agent.metadata.input_name: played["frames"][t, car]},
-            next_state={agent.metadata.input_name: played["frames"][t, car]},
+            state={agent.metadata.camera: played[agent.metadata.camera][t, car]},
+            next_state={agent.metadata.camera: played[agent.metadata.camera][t, car]},
             action=0,
             reward=float(played["rewards"][t, car]),
             game_over=bool(played["terminated"][t, car]),
@@ -79,7 +79,7 @@ def test_advantages_by_the_definition(seed, gae_lambda):
 def test_a_cut_trajectory_is_bootstrapped_from_its_last_frame(make_agent):
     agent = make_agent("clipped_ppo", cars=2)
     rng = np.random.default_rng(0)
-    frames = [rng.integers(0, 256, (2, *agent.frame_shape), dtype=np.uint8) for _ in range(4)]
+    frames = [rng.integers(0, 256, (2, *agent.inputs[0].shape), dtype=np.uint8) for _ in range(4)]
     agent.act(frames[0])
     agent.observe(np.zeros(2), np.array([False, True]), np.array([True, True]), frames[2])
     agent.act(frames[1])
@@ -113,7 +113,7 @@ def test_episodes_complete_an_iteration_when_given(make_agent):
 def test_it_learns_which_action_pays(make_agent):
     more = "agent_params.algorithm.num_consecutive_playing_steps = EnvironmentSteps(256)"
     agent = make_agent("clipped_ppo", cars=16, more=more)
-    frames = np.random.default_rng(0).integers(0, 256, (16, *agent.frame_shape), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (16, *agent.inputs[0].shape), dtype=np.uint8)
     paid = []
     for _ in range(8):
         rewards = []
@@ -130,7 +130,7 @@ def test_it_learns_which_action_pays(make_agent):
 
 def test_best_actions_change_nothing(make_agent):
     agent = make_agent("clipped_ppo", metadata=CONTINUOUS)
-    frames = np.random.default_rng(0).integers(0, 256, (700, *agent.frame_shape), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (700, *agent.inputs[0].shape), dtype=np.uint8)
     before = agent.state()
     actions = agent.best_actions(frames)
     assert actions.shape == (700, 2)
@@ -142,7 +142,7 @@ def test_best_actions_change_nothing(make_agent):
 def test_a_restored_agent_goes_on_as_if_nothing_had_happened(make_agent, tmp_path, metadata):
     first = make_agent("clipped_ppo", metadata=metadata)
     rng = np.random.default_rng(0)
-    next_frames = rng.integers(0, 256, (4, *first.frame_shape), dtype=np.uint8)
+    next_frames = rng.integers(0, 256, (4, *first.inputs[0].shape), dtype=np.uint8)
     play(first, rng, 20, cut=0.05)
     first.learn(next_frames)
     first.save(tmp_path)
@@ -164,6 +164,6 @@ def test_a_loss_that_is_not_finite_names_iteration_and_hyperparameters(make_agen
     play(agent, rng, 20)
     agent._played["rewards"][3] = np.nan
     with pytest.raises(UserError, match=r"iteration 1: .*loss.* not a finite number") as caught:
-        agent.learn(np.zeros((4, *agent.frame_shape), np.uint8))
+        agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     assert "lr" in caught.value.remedy
     assert "batch_size" in caught.value.remedy

@@ -77,7 +77,7 @@ def test_a_preset_as_deepracer_users_write_it(make_agent, algorithm):
 
     hyper = '{"lr": "0.0004", "batch_size": 32, "stack_size": 2}'
     agent = make_agent(algorithm, preset=deepracer_preset(algorithm), hyper=hyper)
-    assert agent.frame_shape == (120, 160, 2)
+    assert agent.inputs[0].shape == (120, 160, 2)
     assert agent._rhythm == 7
     parameters = agent.coach.parameters.network_wrappers["main"]
     assert (parameters.learning_rate, parameters.batch_size) == (0.0004, 32)

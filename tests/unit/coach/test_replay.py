@@ -4,6 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kuberacer.coach.replay import ReplayMemory
+from kuberacer.coach.sensors import Input
+
+SEEN = (Input("camera", (1, 2, 1)),)
 
 
 def fill(memory, steps, cars, truncated_every=0):
@@ -33,7 +36,7 @@ def as_numbers(frames):
     truncated_every=st.sampled_from([0, 3, 7]),
 )
 def test_a_sample_is_a_transition_that_was_played(cars, rows, steps, truncated_every):
-    memory = ReplayMemory(cars, rows * cars, (1, 2, 1), (), np.int32)
+    memory = ReplayMemory(cars, rows * cars, SEEN, (), np.int32)
     fill(memory, steps, cars, truncated_every)
     frames, following, actions, rewards, terminated = memory.sample(np.random.default_rng(0), 200)
     numbers = as_numbers(frames)
@@ -47,7 +50,7 @@ def test_a_sample_is_a_transition_that_was_played(cars, rows, steps, truncated_e
 
 
 def test_every_transition_is_drawn_alike():
-    memory = ReplayMemory(3, 30, (1, 2, 1), (), np.int32)
+    memory = ReplayMemory(3, 30, SEEN, (), np.int32)
     fill(memory, 25, 3)
     assert memory.steps == memory.capacity == 27
     drawn = memory.sample(np.random.default_rng(0), 27 * 400)[2]
@@ -58,13 +61,13 @@ def test_every_transition_is_drawn_alike():
 
 
 def test_a_cut_step_needs_its_last_frame():
-    memory = ReplayMemory(2, 8, (1, 2, 1), (), np.int32)
+    memory = ReplayMemory(2, 8, SEEN, (), np.int32)
     memory.begin(np.zeros((2, 1, 2, 1), np.uint8), np.zeros(2, np.int32))
-    with pytest.raises(ValueError, match="final_frames"):
+    with pytest.raises(ValueError, match="final observation"):
         memory.end(np.zeros(2), np.zeros(2, bool), np.ones(2, bool), None)
 
 
 def test_last_frames_of_overwritten_steps_are_dropped():
-    memory = ReplayMemory(2, 8, (1, 2, 1), (), np.int32)
+    memory = ReplayMemory(2, 8, SEEN, (), np.int32)
     fill(memory, 50, 2, truncated_every=2)
     assert len(memory._finals) <= 4

@@ -25,7 +25,7 @@ def test_it_plays_randomly_first_and_then_learns(agent):
     play(agent, rng, 1)
     assert agent.iteration_complete()
     weights = agent.coach.session.run(agent._policy_network().weights)
-    stats = agent.learn(np.zeros((4, *agent.frame_shape), np.uint8))
+    stats = agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     assert stats["updates"] == 5
     assert all(np.isfinite(value) for value in stats.values())
     changed = agent.coach.session.run(agent._policy_network().weights)
@@ -41,17 +41,17 @@ def test_actions_fit_the_metadata(agent):
         steering, speed = agent.metadata.decode(actions)
         assert steering.shape == speed.shape == (4,)
         assert (np.abs(steering) <= 30).all()
-    assert agent.best_actions(np.zeros((7, *agent.frame_shape), np.uint8)).shape[0] == 7
+    assert agent.best_actions(np.zeros((7, *agent.inputs[0].shape), np.uint8)).shape[0] == 7
 
 
 def test_it_resumes_with_an_empty_memory_and_its_own_policy(agent, make_agent, tmp_path):
     rng = np.random.default_rng(0)
     play(agent, rng, 17)
-    agent.learn(np.zeros((4, *agent.frame_shape), np.uint8))
+    agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     agent.save(tmp_path)
     again = make_agent(agent.metadata.algorithm, hyper=HYPER, seed=9)
     again.restore(tmp_path)
-    frames = rng.integers(0, 256, (4, *agent.frame_shape), dtype=np.uint8)
+    frames = rng.integers(0, 256, (4, *agent.inputs[0].shape), dtype=np.uint8)
     np.testing.assert_array_equal(again.best_actions(frames), agent.best_actions(frames))
     np.testing.assert_array_equal(again.act(frames), agent.act(frames))
     assert again.memory.steps == 0
@@ -90,7 +90,7 @@ def test_the_target_network_is_copied_when_due(make_agent, interval, copies):
     play(agent, np.random.default_rng(0), 17, ended=0.5)
     made = []
     copy, agent._copy = agent._copy, lambda: made.append(copy())
-    agent.learn(np.zeros((4, *agent.frame_shape), np.uint8))
+    agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     assert len(made) == copies
 
 
@@ -101,7 +101,7 @@ def test_dqn_learns_which_action_pays(make_agent):
     )
     hyper = '{"rollout_steps": 64, "heatup_steps": 128, "epsilon_steps": 300}'
     agent = make_agent("dqn", cars=16, hyper=hyper, more=more)
-    frames = np.random.default_rng(0).integers(0, 256, (16, *agent.frame_shape), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (16, *agent.inputs[0].shape), dtype=np.uint8)
     for _ in range(6):
         while not agent.iteration_complete():
             agent.observe((agent.act(frames) == 3).astype(float), np.ones(16, bool), np.zeros(16, bool))
@@ -119,7 +119,7 @@ def test_sac_learns_where_to_steer(make_agent):
         "agent_params.input_filter.add_reward_filter('scale', RewardRescaleFilter(20))"
     )
     agent = make_agent("sac", cars=16, hyper='{"rollout_steps": 64, "heatup_steps": 256}', more=more)
-    frames = np.random.default_rng(0).integers(0, 256, (16, *agent.frame_shape), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (16, *agent.inputs[0].shape), dtype=np.uint8)
     for _ in range(6):
         while not agent.iteration_complete():
             steering = agent.act(frames)[:, 0]
