@@ -17,7 +17,7 @@ class Announcement:
     session: str
     version: int
     graph: str
-    given: str
+    given: tuple[str, ...]
     outputs: tuple[str, ...]
     explore: Explore
     setup: str
@@ -35,8 +35,8 @@ class Announcement:
         try:
             data: dict[str, Any] = json.loads(text)
             known: dict[str, Any] = {name: int(data[name]) for name in ("version", "lag", "time", "pending")}
-            known |= {name: str(data[name]) for name in ("session", "graph", "given", "setup")}
-            outputs = tuple(str(name) for name in data["outputs"])
-            return cls(outputs=outputs, explore=Explore.parse(data["explore"]), stop=bool(data["stop"]), **known)
+            known |= {name: str(data[name]) for name in ("session", "graph", "setup")}
+            known |= {name: tuple(str(node) for node in data[name]) for name in ("given", "outputs")}
+            return cls(explore=Explore.parse(data["explore"]), stop=bool(data["stop"]), **known)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no announcement: {error!r}") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from kuberacer.coach.segment import Segment
+from kuberacer.coach.sensors import Observation, arrays, joined
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.fragment import Fragment
 from kuberacer.rollout.frame_stack import FrameStack, channels_last
@@ -25,16 +26,30 @@ def as_seen(fragment: Fragment) -> Fragment:
     return replace(fragment, frames=frames, noise_seed=None, noise_episode=None, noise_step=None)
 
 
-def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.ndarray, np.ndarray]]]:
-    """The stacks (T + 1, M, 120, 160, views * depth), and the last ones of cut episodes as (step, cars, stacks)."""
-    fragment = as_seen(fragment)
+def observations(fragment: Fragment) -> tuple[Observation, list[tuple[int, np.ndarray, Observation]]]:
+    """What the cars saw (T + 1, M, …), and what they saw last in cut episodes as (step, cars, observation)."""
+    stacks, finals = frame_stacks(as_seen(fragment))
+    if fragment.lidar is None or fragment.final_lidar is None:
+        return stacks, [(row, cars_of(fragment, places), last) for row, places, last in finals]
+    scans = fragment.final_lidar
+    return (stacks, fragment.lidar), [
+        (row, cars_of(fragment, places), (last, scans[places])) for row, places, last in finals
+    ]
+
+
+def cars_of(fragment: Fragment, places: list[int]) -> np.ndarray:
+    return fragment.final_at[places, 1]
+
+
+def frame_stacks(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, list[int], np.ndarray]]]:
+    """The frame stacks (T + 1, M, 120, 160, views · depth), and the last ones of cut episodes: (step, places in
+    `finals`, stacks)."""
     cut: dict[int, list[int]] = {}
     for place, row in enumerate(fragment.final_at[:, 0].tolist()):
         cut.setdefault(row, []).append(place)
+    newest, last = channels_last(fragment.frames), channels_last(fragment.finals)
     if fragment.depth == 1:
-        finals = [(row, fragment.final_at[p, 1], channels_last(fragment.finals[p])) for row, p in cut.items()]
-        return channels_last(fragment.frames), finals
-    newest = channels_last(fragment.frames)
+        return newest, [(row, places, last[places]) for row, places in cut.items()]
     stacks = np.empty((*newest.shape[:-1], fragment.views * fragment.depth), np.uint8)
     stack = FrameStack(fragment.frames[0], fragment.depth)
     stack.observations = np.concatenate([fragment.history, newest[0]], axis=-1)
@@ -42,10 +57,8 @@ def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.nda
     done, finals = fragment.terminated | fragment.truncated, []
     for row in range(fragment.time):
         if row in cut:
-            places = cut[row]
-            cars = fragment.final_at[places, 1]
-            older = stack.observations[cars][..., fragment.views :]
-            finals.append((row, cars, np.concatenate([older, channels_last(fragment.finals[places])], axis=-1)))
+            older = stack.observations[cars_of(fragment, cut[row])][..., fragment.views :]
+            finals.append((row, cut[row], np.concatenate([older, last[cut[row]]], axis=-1)))
         stack.push(fragment.frames[row + 1], done[row])
         stacks[row + 1] = stack.observations
     return stacks, finals
@@ -53,7 +66,7 @@ def observations(fragment: Fragment) -> tuple[np.ndarray, list[tuple[int, np.nda
 
 def joins(one: Fragment, other: Fragment) -> bool:
     """Whether the second goes on where the first ends."""
-    return one.frames.shape[1:] == other.frames.shape[1:] and one.depth == other.depth
+    return one.cars == other.cars and one.shapes == other.shapes
 
 
 def segments(fragments: list[Fragment]) -> list[Segment]:
@@ -62,23 +75,23 @@ def segments(fragments: list[Fragment]) -> list[Segment]:
 
 
 def _segment(chain: list[Fragment]) -> Segment:
-    frames, finals, start = [], [], 0
+    seen, finals, start = [], [], 0
     for fragment in chain:
         stacks, ends = observations(fragment)
         # What a fragment ends with is what the next one begins with.
-        frames.append(stacks if fragment is chain[-1] else stacks[:-1])
+        seen.append([array if fragment is chain[-1] else array[:-1] for array in arrays(stacks)])
         finals += [(start + row, cars, last) for row, cars, last in ends]
         start += fragment.time
 
-    def joined(name: str) -> np.ndarray:
+    def in_a_row(name: str) -> np.ndarray:
         parts = [getattr(fragment, name) for fragment in chain]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return Segment(
-        frames=frames[0] if len(frames) == 1 else np.concatenate(frames),
+        seen=joined(tuple(same[0] if len(same) == 1 else np.concatenate(same) for same in zip(*seen, strict=True))),
         finals=finals,
-        deviation=None if chain[0].deviation is None else joined("deviation"),
-        **{name: joined(name) for name in ("actions", "policy", "rewards", "terminated", "truncated")},
+        deviation=None if chain[0].deviation is None else in_a_row("deviation"),
+        **{name: in_a_row(name) for name in ("actions", "policy", "rewards", "terminated", "truncated")},
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.episodes import Episode
-from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.frame_stack import Observations
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.rollout.training_videos import Lookout
 from kuberacer.sim.params import ParamArrays
@@ -38,7 +38,7 @@ class Collector:
         self.started = np.full(sim.cars, time.time())
         sim.reset()
         sim.render()
-        self.stack = FrameStack(sim.frames, stack)
+        self.observations = Observations(sim, metadata, stack)
 
     def play(self) -> list[Episode]:
         """Play one iteration's share; returns the episodes that ended in it. Trajectories go to the agent."""
@@ -52,24 +52,24 @@ class Collector:
     def _step(self) -> list[Episode]:
         sim = self.sim
         self.lookout.look(sim)
-        actions = self.agent.act(self.stack.observations)
+        actions = self.agent.act(self.observations.current)
         steering, speed = self.metadata.decode(actions)
         sim.advance(steering, speed)
         rewards = self.reward(sim.values)
         self.returns += rewards
         done = sim.terminated | sim.truncated
         self.trace.record(sim, self.episode_number, actions, steering, speed, rewards, done)
-        # A cut episode is bootstrapped from the frame it was cut at; a reset would draw over it.
+        # A cut episode is bootstrapped from what was seen where it was cut; a reset would draw over it.
         final = None
         if sim.truncated.any():
             sim.render(sim.truncated)
-            final = self.stack.peek(sim.frames)
+            final = self.observations.peek()
         self.agent.observe(rewards, sim.terminated, sim.truncated, final)
         episodes = self._close_episodes(done) if done.any() else []
         if done.any():
             sim.reset(done)
         sim.render()
-        self.stack.push(sim.frames, done)
+        self.observations.push(done)
         return episodes
 
     def _close_episodes(self, done: np.ndarray) -> list[Episode]:

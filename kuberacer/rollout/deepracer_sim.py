@@ -4,7 +4,7 @@ from typing import Any
 
 from kuberacer.coach.metadata import ContinuousActions, ModelMetadata
 from kuberacer.errors import UserError
-from kuberacer.rollout.external_sim import ExternalSim
+from kuberacer.rollout.external_sim import SAME_AS, ExternalSim
 from kuberacer.sim.track import Track
 
 
@@ -47,12 +47,16 @@ def refuse_pickles() -> None:
 
 
 def agent_config(metadata: ModelMetadata) -> dict[str, Any]:
-    """The client's configuration: the actions and sensors in the form of model_metadata.json."""
+    """The client's configuration: the actions and sensors in the form of model_metadata.json.
+
+    The client refuses the names of sensors that are others in disguise: what it sends of those is what is needed.
+    """
     space = metadata.action_space
     if isinstance(space, ContinuousActions):
         ranges = {"steering_angle": space.steering_angle, "speed": space.speed}
         actions: Any = {name: {"low": low, "high": high} for name, (low, high) in ranges.items()}
     else:
         actions = [{"steering_angle": a.steering_angle, "speed": a.speed} for a in space]
+    sensors = [SAME_AS.get(sensor, sensor) for sensor in metadata.sensors]
     kind = "continuous" if metadata.continuous else "discrete"
-    return {"action_space_type": kind, "action_space": actions, "sensor": list(metadata.sensors)}
+    return {"action_space_type": kind, "action_space": actions, "sensor": sensors}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.agent import Agent
-from kuberacer.coach.frozen_names import CAR_OUTPUT, input_name
+from kuberacer.coach.frozen_names import CAR_OUTPUT, input_names
 from kuberacer.coach.replay_agent import ReplayAgent
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.assemble import Episodes, PlayedElsewhere, segments
@@ -140,10 +140,10 @@ class DistributedTrainer:
         return steps * math.ceil(self.agent.quota() / steps)
 
     def _fits(self, fragment: Fragment) -> bool:
-        """Whether it is of this agent's cars, frames and actions."""
+        """Whether it is of this agent's cars, sensors and actions."""
         return (
             fragment.cars == self.agent.cars
-            and fragment.depth == self.agent.stack_size
+            and fragment.shapes == tuple(given.shape for given in self.agent.inputs)
             and (fragment.actions.ndim == 3) == self.agent.metadata.continuous
             and fragment.policy.shape[2] == (2 if self.agent.metadata.continuous else self.agent.explore().actions)
         )
@@ -172,7 +172,7 @@ class DistributedTrainer:
                 session=self.session,
                 version=version,
                 graph=digest,
-                given=input_name(self.agent.metadata),
+                given=input_names(self.agent.metadata),
                 outputs=tuple(outputs),
                 explore=self.agent.explore(),
                 setup=self._setup_digest,

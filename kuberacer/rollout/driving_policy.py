@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from kuberacer.coach.choose import Explore
+from kuberacer.coach.sensors import Observation, arrays
 
 
 class DrivingPolicy:
-    """Asks for frames (M, 120, 160, depth) uint8, any M. explore: what its trainer explores with."""
+    """Asks for what M cars see, any M. explore: what its trainer explores with."""
 
-    def __init__(self, graph: Path, given: str, outputs: Sequence[str], explore: Explore, threads: int = 1):
+    def __init__(self, graph: Path, given: Sequence[str], outputs: Sequence[str], explore: Explore, threads: int = 1):
         """given, outputs: the nodes' names. Raises RuntimeError or ValueError for what is no such graph."""
         import openvino
 
@@ -24,18 +25,19 @@ class DrivingPolicy:
         compiled = core.compile_model(network, "CPU", settings)
         self._request = compiled.create_infer_request()
         self._outputs = [_named(compiled.outputs, name) for name in outputs]
-        self._given = _named(compiled.inputs, given)
+        self._given = [_named(compiled.inputs, name) for name in given]
         self.explore = explore
 
-    def ask(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def ask(self, observation: Observation) -> tuple[np.ndarray, np.ndarray | None]:
         """Probabilities or values (M, A), or mean and deviation (M, 2)."""
-        results = self._request.infer({self._given: frames.astype(np.float32, order="C")})
+        given = zip(self._given, arrays(observation), strict=True)
+        results = self._request.infer({port: array.astype(np.float32, order="C") for port, array in given})
         found = [np.array(results[output]) for output in self._outputs]
         return found[0], found[1] if len(found) > 1 else None
 
-    def best_actions(self, frames: np.ndarray) -> np.ndarray:
+    def best_actions(self, observation: Observation) -> np.ndarray:
         """Deterministic actions, as ModelMetadata.decode takes them."""
-        policy, _ = self.ask(frames)
+        policy, _ = self.ask(observation)
         if self.explore.actions:
             return policy.argmax(axis=1)
         return np.tanh(policy) if self.explore.kind == "sac" else policy

@@ -13,7 +13,7 @@ from kuberacer.formats.simtrace import TraceRow
 from kuberacer.report.recording import CAR, Recording, Reel
 from kuberacer.rollout.collector import BatchedReward
 from kuberacer.rollout.entrants import Entrant
-from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.frame_stack import Observations
 from kuberacer.rollout.seats import Seats
 from kuberacer.rollout.trial import INCIDENTS, Rules, Trial
 from kuberacer.sim.episode import SimConfig
@@ -40,6 +40,18 @@ class Racer:
         return self.trials[-1]
 
 
+def sensors_of(entrants: Sequence[Entrant]) -> tuple[str, ...]:
+    """What the cars of a race are equipped with: one camera, and a lidar when any of them has one.
+
+    Raises UserError when they have different cameras.
+    """
+    cameras = list(dict.fromkeys(entrant.metadata.camera for entrant in entrants))
+    if len(cameras) > 1:
+        raise UserError(f"the racers' cameras differ: {', '.join(cameras)}", "let models with one kind of camera race")
+    lidars = [entrant.metadata.lidar for entrant in entrants if entrant.metadata.lidar]
+    return (cameras[0], *lidars[:1])
+
+
 class Evaluation:
     """The entrants' trials on one track. After `run`, `trials` has those of each entrant and `reels` the films."""
 
@@ -60,13 +72,15 @@ class Evaluation:
         self.races = 1 if rules.continuous else rules.trials
         self.laps = rules.trials if rules.continuous else 1
         config = replace(config, start="line", max_steps=MAX_STEPS * self.laps)
-        self.sim = RaceSim(track, self.races * self.together, seed=seed, config=config)
+        self.sim = RaceSim(track, self.races * self.together, seed=seed, config=config, sensors=sensors_of(entrants))
         self.sim.reset()
         self.sim.render()
         self.racers = [Racer(car, [Trial(car // self.together + 1)]) for car in range(self.sim.cars)]
         self.running: np.ndarray = np.ones(self.sim.cars, bool)
         self.seats = [Seats(self.sim, number, self.together) for number in range(self.together)]
-        self.stacks = [FrameStack(s.frames, e.stack) for s, e in zip(self.seats, self.entrants, strict=True)]
+        self.observations = [
+            Observations(seats, e.metadata, e.stack) for seats, e in zip(self.seats, self.entrants, strict=True)
+        ]
         self.reels = [Reel() for _ in range(self.races)] if film else []
 
     @property
@@ -83,8 +97,8 @@ class Evaluation:
             filmed = self.running.reshape(self.races, -1).max(axis=1)
             back, cars = self._step(reward)
             self.sim.render(self.running)
-            for number, (seats, stack) in enumerate(zip(self.seats, self.stacks, strict=True)):
-                stack.push(seats.frames, back[number :: self.together])
+            for number, observations in enumerate(self.observations):
+                observations.push(back[number :: self.together])
             for race, reel in enumerate(self.reels):
                 if filmed[race]:
                     first = race * self.together
@@ -102,8 +116,8 @@ class Evaluation:
         """One step of the running cars. Returns which were sent back, (cars,) bool, and what is filmed, (cars,) CAR."""
         sim, actions = self.sim, [np.empty(0)] * self.sim.cars
         steering, speed = np.zeros(sim.cars, np.float32), np.zeros(sim.cars, np.float32)
-        for number, (entrant, stack) in enumerate(zip(self.entrants, self.stacks, strict=True)):
-            chosen = entrant.policy(stack.observations)
+        for number, (entrant, seen) in enumerate(zip(self.entrants, self.observations, strict=True)):
+            chosen = entrant.policy(seen.current)
             steering[number :: self.together], speed[number :: self.together] = entrant.metadata.decode(chosen)
             actions[number :: self.together] = list(chosen)
         stands = np.array([racer.pause > 0 for racer in self.racers])

@@ -1,8 +1,8 @@
 """A simulator that is somebody else's program, as one car of the rollout workers: a Gymnasium environment that gives
 camera pictures and, in `info`, DeepRacer's `reward_params` and `episode_status`.
 
-It has what a rollout uses of kuberacer.sim.RaceSim: frames, values, status, terminated, truncated, advance, render,
-reset. One such environment drives one car, in real time (15 steps a second).
+It has what a rollout uses of kuberacer.sim.RaceSim: frames, lidar, values, status, terminated, truncated, advance,
+render, reset. One such environment drives one car, in real time (15 steps a second).
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kuberacer.coach.metadata import ContinuousActions, ModelMetadata
+from kuberacer.coach.sensors import LIDAR_METRES, RANGES
 from kuberacer.errors import UserError
 from kuberacer.sim.camera import HEIGHT, WIDTH
 from kuberacer.sim.episode import STATUS_NAMES, EpisodeStatus, SimConfig
@@ -18,6 +19,14 @@ from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
 from kuberacer.sim.track import Track
 
 STEPS_A_SECOND = 15.0
+# What DeepRacer's simulator takes from one and the same sensor: the left camera is the front one, and there is one
+# lidar, of whose scans models see this or that.
+SAME_AS = {
+    "observation": "FRONT_FACING_CAMERA",
+    "LEFT_CAMERA": "FRONT_FACING_CAMERA",
+    "SECTOR_LIDAR": "LIDAR",
+    "DISCRETIZED_SECTOR_LIDAR": "LIDAR",
+}
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as DeepRacer makes its grey pictures
 
 
@@ -41,7 +50,8 @@ class ExternalSim:
         """track: the route that the simulator drives on, for what the reward is told of it."""
         self.environment, self.track, self.metadata = environment, track, metadata
         self.values = ParamArrays.allocate(track, 1)
-        self.frames = np.zeros((1, 1, HEIGHT, WIDTH), np.uint8)
+        self.frames = np.zeros((1, metadata.views, HEIGHT, WIDTH), np.uint8)
+        self.lidar = None if metadata.lidar is None else np.full((1, RANGES), LIDAR_METRES[1], np.float32)
         self.status = np.zeros(1, np.int8)
         self.terminated, self.truncated = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
         self.episode = np.full(1, -1)
@@ -74,14 +84,44 @@ class ExternalSim:
         self.environment.close()
 
     def _take(self, pictures: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> None:
-        sensor = self.metadata.sensors[0]
-        if sensor not in pictures:
-            raise UserError(
-                f"the simulator has no sensor {sensor}: it sent {', '.join(sorted(pictures)) or 'nothing'}",
-                "start it with the sensors of the model's metadata",
-            )
-        self.frames[0, 0] = grey(pictures[sensor])
+        self.frames[0] = frames_of(self._sensor(pictures, self.metadata.camera), self.metadata.views)
+        if self.lidar is not None and self.metadata.lidar is not None:
+            self.lidar[0] = scan_of(self._sensor(pictures, self.metadata.lidar))
         fill(self.values, info.get("reward_params"))
+
+    @staticmethod
+    def _sensor(pictures: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+        for sensor in (name, SAME_AS.get(name, name)):
+            if sensor in pictures:
+                return pictures[sensor]
+        raise UserError(
+            f"the simulator has no sensor {name}: it sent {', '.join(sorted(pictures)) or 'nothing'}",
+            "start it with the sensors of the model's metadata",
+        )
+
+
+def frames_of(picture: np.ndarray, views: int) -> np.ndarray:
+    """(views, 120, 160) uint8 of a camera's picture. Stereo cameras send two grey ones, left and right, as (2, 120,
+    160) or (120, 160, 2). Raises UserError for other shapes."""
+    if views == 1:
+        return grey(picture)[None]
+    if picture.shape == (HEIGHT, WIDTH, views):
+        picture = picture.transpose(2, 0, 1)
+    if picture.shape != (views, HEIGHT, WIDTH):
+        raise UserError(
+            f"the simulator's stereo picture is {picture.shape}, not {(views, HEIGHT, WIDTH)}",
+            f"set its cameras to {WIDTH}x{HEIGHT}",
+        )
+    return picture.astype(np.uint8)
+
+
+def scan_of(ranges: np.ndarray) -> np.ndarray:
+    """(64,) float32 metres within the lidar's limits: it sends inf where it has met nothing. Raises UserError."""
+    if ranges.shape != (RANGES,):
+        raise UserError(
+            f"the simulator's lidar sent {ranges.shape}, not {(RANGES,)}", "use a simulator of this version"
+        )
+    return np.clip(np.nan_to_num(ranges.astype(np.float32), nan=np.inf), *LIDAR_METRES)
 
 
 def grey(picture: np.ndarray) -> np.ndarray:

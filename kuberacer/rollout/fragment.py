@@ -37,8 +37,10 @@ ENDS = np.dtype(
 _TABLE: dict[str, tuple[tuple[np.dtype, ...], str]] = {
     "frames": ((np.dtype(np.uint8),), "tMVHW"),
     "history": ((np.dtype(np.uint8),), "MHWh"),
+    "lidar": ((np.dtype(np.float32),), "tML"),
     "finals": ((np.dtype(np.uint8),), "kVHW"),
     "final_at": ((np.dtype(np.int32),), "k2"),
+    "final_lidar": ((np.dtype(np.float32),), "kL"),
     "actions": ((np.dtype(np.int32), np.dtype(np.float32)), "TM"),
     "policy": ((np.dtype(np.float32),), "TMa"),
     "deviation": ((np.dtype(np.float32),), "TM2"),
@@ -51,7 +53,7 @@ _TABLE: dict[str, tuple[tuple[np.dtype, ...], str]] = {
     "noise_episode": ((np.dtype(np.int64),), "tM"),
     "noise_step": ((np.dtype(np.int64),), "tM"),
 }
-_OPTIONAL = ("deviation", "noise_episode", "noise_step")
+_OPTIONAL = ("lidar", "final_lidar", "deviation", "noise_episode", "noise_step")
 _DTYPES = {str(kind): kind for kinds, _ in _TABLE.values() for kind in kinds}
 
 
@@ -74,9 +76,10 @@ class Tag:
 class Fragment:
     """Arrays with time first, then car.
 
-    frames: (T + 1, M, 120, 160), the camera's; the last row is what the cars saw after the last step.
-    history: (M, 120, 160, depth − 1), the older part of the first observation's frame stack.
-    finals, final_at: the last frames of cut episodes (K, 120, 160), and their (step, car).
+    frames: (T + 1, M, views, 120, 160), the camera's; the last row is what the cars saw after the last step.
+    history: (M, 120, 160, views · (depth − 1)), the older part of the first observation's frame stack.
+    lidar: (T + 1, M, values), as the network sees it, where the cars have one.
+    finals, final_lidar, final_at: what was seen last in cut episodes, (K, …) as above, and their (step, car).
     actions: (T, M) int32, or (T, M, 2) float32. policy: (T, M, A), what the network said: probabilities, values or
     means; deviation: (T, M, 2), of a Gaussian. log_probability: of the actions as they were drawn.
     rewards: as the reward function gives them. ends: finished episodes (ENDS); trace: TraceRecorder's rows; both with
@@ -98,6 +101,8 @@ class Fragment:
     truncated: np.ndarray
     ends: np.ndarray
     trace: np.ndarray
+    lidar: np.ndarray | None = None
+    final_lidar: np.ndarray | None = None
     deviation: np.ndarray | None = None
     noise_seed: int | None = None
     noise_episode: np.ndarray | None = None
@@ -125,6 +130,12 @@ class Fragment:
     def views(self) -> int:
         """Of the cameras of a car."""
         return self.frames.shape[2]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of an observation's arrays, for one car."""
+        camera = (*self.frames.shape[3:], self.views + self.history.shape[-1])
+        return (camera,) if self.lidar is None else (camera, self.lidar.shape[2:])
 
     def tagged(self, tag: Tag) -> "Fragment":
         return replace(self, tag=tag)
@@ -202,6 +213,8 @@ def _check_shapes(described: dict[str, Any], seed: int | None) -> None:
         raise FragmentError("it has no steps, no cars or no last frames")
     if axes["V"] < 1 or axes["h"] % axes["V"]:
         raise FragmentError("its frames have no views, or a history of half of them")
+    if ("lidar" in described) != ("final_lidar" in described):
+        raise FragmentError("it has half of what the lidar showed")
     continuous = described["actions"][0] == np.float32
     if continuous != ("deviation" in described) and "deviation" in described:
         raise FragmentError("deviations without continuous actions")
@@ -222,7 +235,7 @@ def _decompressed(body: bytes, size: int) -> bytes:
 
 def _check_values(arrays: dict[str, np.ndarray]) -> None:
     """What would spoil the learning or index out of bounds."""
-    for name in ("rewards", "policy", "deviation", "log_probability"):
+    for name in ("rewards", "policy", "deviation", "log_probability", "lidar", "final_lidar"):
         if name in arrays and not np.isfinite(arrays[name]).all():
             raise FragmentError(f"{name} has numbers that are not finite")
     time, cars = arrays["rewards"].shape

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.coach.sensors import Observation
+from kuberacer.rollout.frame_stack import Observations
 from kuberacer.rollout.simulator import simulator
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import Track
 
-Policy = Callable[[np.ndarray], np.ndarray]  # observations (cars, height, width, depth) uint8 -> actions
+Policy = Callable[[Observation], np.ndarray]  # what the cars see -> actions
 STARTS = 5  # the line, and more places: who completes a lap from each has not been lucky once
 RULES = SimConfig()
 
@@ -55,12 +56,12 @@ def drive_laps(
     sim = simulator(track, starts, metadata, rules, seed)
     sim.reset()
     sim.render()
-    frames = FrameStack(sim.frames, stack)
+    observations = Observations(sim, metadata, stack)
     running = np.ones(starts, bool)
     never = np.zeros(starts, bool)
     laps, line, total = 0, None, 0.0
     while True:
-        steering, speed = metadata.decode(policy(frames.observations))
+        steering, speed = metadata.decode(policy(observations.current))
         sim.advance(steering, speed)
         if reward is not None:
             total += float(reward(sim.values)[running].sum())
@@ -76,4 +77,4 @@ def drive_laps(
             mean = None if reward is None else total / starts
             return Lap(status == "lap_complete", progress, seconds, status, laps, mean)
         sim.render(running)
-        frames.push(sim.frames, never)
+        observations.push(never)

@@ -8,9 +8,10 @@ import numpy as np
 
 from kuberacer.coach.choose import Explore
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sensors import Observation
 from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.rollout.fragment import ENDS, Fragment, Tag
-from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.frame_stack import Observations
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.sim.camera_noise import CameraNoise
 from kuberacer.sim.params import ParamArrays
@@ -24,7 +25,7 @@ class Asked(Protocol):
 
     explore: Explore
 
-    def ask(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]: ...
+    def ask(self, observation: Observation) -> tuple[np.ndarray, np.ndarray | None]: ...
 
 
 class Player:
@@ -55,23 +56,24 @@ class Player:
         self.drawn = np.zeros(sim.cars, np.int64)
         sim.reset()
         self._look()
-        self.stack = FrameStack(self.seen, stack)
+        self.observations = Observations(sim, metadata, stack, self.seen)
 
     def play(self, policy: Asked, steps: int, tag: Tag) -> Fragment:
         sim, explore = self.sim, policy.explore
         frames = np.empty((steps + 1, *sim.frames.shape), np.uint8)
-        history = self.stack.observations[..., : -sim.frames.shape[1]].copy()
-        rows: dict[str, list[np.ndarray]] = {name: [] for name in ("policy", "deviation", "actions", "log")}
+        history = self.observations.stack.observations[..., : -sim.frames.shape[1]].copy()
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in ("lidar", "policy", "deviation", "actions", "log")}
         rewards = np.empty((steps, sim.cars))
         terminated, truncated = np.empty((2, steps, sim.cars), bool)
         noise_episode, noise_step = np.empty((2, steps + 1, sim.cars), np.int64)
-        finals: list[tuple[int, int, np.ndarray]] = []
+        finals: list[tuple[int, int]] = []
+        last: dict[str, list[np.ndarray]] = {"frames": [], "lidar": []}
         ends: list[tuple] = []
         trace = TraceRecorder(sim.cars, steps)
         for row in range(steps):
             self.each_step()
             frames[row], noise_episode[row], noise_step[row] = sim.frames, sim.episode, self.drawn
-            outputs, deviation = policy.ask(self.stack.observations)
+            outputs, deviation = policy.ask(self.observations.current)
             actions = explore.choose(outputs, deviation, self.rng)
             steering, speed = self.metadata.decode(actions)
             sim.advance(steering, speed)
@@ -80,25 +82,32 @@ class Player:
             terminated[row], truncated[row] = sim.terminated, sim.truncated & ~sim.terminated
             done = sim.terminated | sim.truncated
             trace.record(sim, self.episode, actions, steering, speed, rewards[row], done)
-            for name, part in (("policy", outputs), ("deviation", deviation), ("actions", actions)):
+            lidar = self.observations.lidar
+            for name, part in (("lidar", lidar), ("policy", outputs), ("deviation", deviation), ("actions", actions)):
                 if part is not None:
                     rows[name].append(part)
             rows["log"].append(explore.log_probability(actions, outputs, deviation))
             if truncated[row].any():
                 self._look(truncated[row])
-                finals += [(row, car, self.seen[car].copy()) for car in np.flatnonzero(truncated[row]).tolist()]
+                finals += [(row, car) for car in np.flatnonzero(truncated[row]).tolist()]
+                last["frames"].append(self.seen[truncated[row]])
+                if (scan := self.observations.scan()) is not None:
+                    last["lidar"].append(scan[truncated[row]])
             if done.any():
                 ends += self._close_episodes(done)
                 sim.reset(done)
             self._look()
-            self.stack.push(self.seen, done)
+            self.observations.push(done)
         frames[steps], noise_episode[steps], noise_step[steps] = sim.frames, sim.episode, self.drawn
+        scan = self.observations.lidar
         return Fragment(
             tag=tag,
             frames=frames,
             history=history,
-            finals=np.array([frame for _, _, frame in finals], np.uint8).reshape(-1, *sim.frames.shape[1:]),
-            final_at=np.array([(row, car) for row, car, _ in finals], np.int32).reshape(-1, 2),
+            lidar=None if scan is None else np.stack([*rows["lidar"], scan]),
+            finals=np.concatenate([frames[:0, 0], *last["frames"]]),
+            final_at=np.array(finals, np.int32).reshape(-1, 2),
+            final_lidar=None if scan is None else np.concatenate([scan[:0], *last["lidar"]]),
             actions=np.stack(rows["actions"]),
             policy=np.stack(rows["policy"]).astype(np.float32),
             deviation=np.stack(rows["deviation"]).astype(np.float32) if rows["deviation"] else None,

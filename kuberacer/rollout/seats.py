@@ -15,6 +15,7 @@ class Seats:
     def __init__(self, sim: RaceSim, first: int, step: int):
         self.sim, self.part = sim, slice(first, None, step)
         self.frames = sim.frames[self.part]
+        self.lidar = None if sim.lidar is None else sim.lidar[self.part]
         self.cars = len(self.frames)
         self.values = values_of(sim.values, self.part)
         self.status = sim.status[self.part]

@@ -116,7 +116,7 @@ class Trainer:
 
         finished = self.collector.play()
         play_seconds = lapse()
-        learning = self.agent.learn(self.collector.stack.observations)
+        learning = self.agent.learn(self.collector.observations.current)
         learn_seconds = lapse()
         lap = self.drive_laps(self.freeze())
         lap_seconds = lapse()

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach import frozen_checks
-from kuberacer.coach.freeze import CAR_OUTPUT, freeze_checkpoint, input_name
+from kuberacer.coach.freeze import CAR_OUTPUT, freeze_checkpoint, input_names
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sensors import Observation, arrays
 from kuberacer.errors import UserError, run_main
-from kuberacer.rollout.frame_stack import FrameStack
+from kuberacer.rollout.frame_stack import Observations
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import load_track
 from kuberacer.stages.arguments import stage_parser
@@ -67,30 +68,30 @@ def check(checkpoint: Path, model: Path, metadata: ModelMetadata) -> dict[str, A
     policy = FrozenPolicy(model, metadata)
     stack_size = policy.stack_size
     policy.close()
-    frames = camera_frames(stack_size)
-    wanted = frozen_checks.checkpoint_outputs(checkpoint, metadata, frames)
+    seen = around_a_lap(metadata, stack_size)
+    wanted = frozen_checks.checkpoint_outputs(checkpoint, metadata, seen)
     scale = max(1.0, float(np.abs(wanted).max()))
     found = {}
     for name, outputs in frozen_checks.RUNTIMES.items():
-        given = outputs(model, metadata, frames)
+        given = outputs(model, metadata, seen)
         found[name] = float(np.abs(given - wanted).max()) / scale if given.shape == wanted.shape else float("inf")
+    inputs = zip(input_names(metadata), arrays(seen), strict=True)
     return {
-        "input": input_name(metadata),
+        "inputs": {name: [1, *array.shape[1:]] for name, array in inputs},
         "output": CAR_OUTPUT[metadata.algorithm],
-        "input_shape": [1, *frames.shape[1:]],
         "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
-        "frames": len(frames),
+        "frames": CHECK_FRAMES,
         "tolerance": TOLERANCE,
         "max_difference": found,
     }
 
 
-def camera_frames(stack_size: int) -> np.ndarray:
-    """(CHECK_FRAMES, 120, 160, stack) uint8 from cars spread over a lap."""
-    sim = RaceSim(load_track(CHECK_TRACK), CHECK_FRAMES)
+def around_a_lap(metadata: ModelMetadata, stack_size: int) -> Observation:
+    """What CHECK_FRAMES cars see that are spread over a lap."""
+    sim = RaceSim(load_track(CHECK_TRACK), CHECK_FRAMES, sensors=metadata.sensors)
     sim.reset()
     sim.render()
-    return FrameStack(sim.frames, stack_size).observations
+    return Observations(sim, metadata, stack_size).current
 
 
 def judge(checks: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ def efficiency(
         intake: Intake[Fragment] = Intake(secrets.token_hex(8), steps, 1)
         gatherer = Gatherer(broker, intake, NoWorkers(), lambda line: print(line, file=sys.stderr))
         announcement = Announcement(
-            intake.session, 0, "0" * 64, "in", ("out",), Explore("categorical", 0.0, 5), "1" * 64, 1, steps,
+            intake.session, 0, "0" * 64, ("in",), ("out",), Explore("categorical", 0.0, 5), "1" * 64, 1, steps,
             quota // steps,
         )  # fmt: skip
         broker.announce(announcement)

@@ -174,8 +174,6 @@ def test_a_fault_in_a_preset_is_named(source, said):
     [
         (CONTINUOUS, '{"exploration_type": "e-greedy"}', "continuous"),
         (None, '{"exploration_type": "additive_noise"}', "discrete"),
-        (CONTINUOUS.replace('["FRONT_FACING_CAMERA"]', '["STEREO_CAMERAS"]'), None, "STEREO_CAMERAS"),
-        (CONTINUOUS.replace('["FRONT_FACING_CAMERA"]', '["LEFT_CAMERA", "LIDAR"]'), None, "LIDAR"),
     ],
 )
 def test_parts_that_do_not_fit(metadata, hyper, said):

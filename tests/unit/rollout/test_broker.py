@@ -18,7 +18,7 @@ from kuberacer.rollout.broker import TrainerBroker, WorkerBroker
 from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.workers import RedisAddress
 
-NEWS = Announcement("s", 3, "0" * 64, "in", ("out",), Explore("categorical", 0.0, 5), "1" * 64, 1, 16, 8)
+NEWS = Announcement("s", 3, "0" * 64, ("in",), ("out",), Explore("categorical", 0.0, 5), "1" * 64, 1, 16, 8)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import pytest
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import build_agent
 from kuberacer.coach.choose import Explore
-from kuberacer.coach.frozen_names import input_name
+from kuberacer.coach.frozen_names import input_names
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sensors import Observation, arrays
 from kuberacer.rollout.assemble import Episodes, observations, segments
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.driving_policy import DrivingPolicy
@@ -55,11 +56,10 @@ class AsInProcess:
         self.agent = agent
         self.explore = agent.explore()
         tensors = [tensor for tensor, _ in agent._policy_tensors()]
-        network = agent.coach.frames_input(agent._policy_network())
-        self._ask = agent.coach.session.make_callable(tensors, [network])
+        self._ask = agent.coach.session.make_callable(tensors, agent.coach.inputs(agent._policy_network()))
 
-    def ask(self, frames: np.ndarray):
-        first, *rest = self._ask(frames)
+    def ask(self, observation: Observation):
+        first, *rest = self._ask(*arrays(observation))
         if self.explore.kind == "sac":
             return first, np.exp(rest[0])
         return first, rest[0] if rest else None
@@ -88,8 +88,8 @@ def test_clipped_ppo_learns_the_same(ring: Track) -> None:
     pieces = fragments_of(there, ring)
     (segment,) = segments(pieces)
     played = here._played
-    np.testing.assert_array_equal(segment.frames[:-1], played["frames"])
-    np.testing.assert_array_equal(segment.frames[-1], collector.stack.observations)
+    np.testing.assert_array_equal(segment.seen[:-1], played[here.metadata.camera])
+    np.testing.assert_array_equal(segment.seen[-1], collector.observations.current)
     for name in ("actions", "policy", "rewards", "terminated", "truncated"):
         np.testing.assert_array_equal(getattr(segment, name), played[name], err_msg=name)
     assert len(segment.finals) == len(played.finals) > 2
@@ -98,7 +98,7 @@ def test_clipped_ppo_learns_the_same(ring: Track) -> None:
             np.testing.assert_array_equal(a, b)
     there.rng = np.random.default_rng(8)
     here.rng = np.random.default_rng(8)
-    ours, theirs = here.learn(collector.stack.observations), there.learn_segments([segment])
+    ours, theirs = here.learn(collector.observations.current), there.learn_segments([segment])
     for name in ("loss", "kl", "entropy", "value_loss", "policy_loss"):
         assert theirs[name] == pytest.approx(ours[name], abs=1e-5), name
     moved = max(np.abs(a - b).max() for a, b in zip(start, weights(here), strict=True))
@@ -129,7 +129,7 @@ def test_every_algorithm_learns_from_fragments(
 
     # What workers ask is what the trainer has, and the probabilities that they tell are those of what they drew.
     outputs = agent.export_for_rollouts(tmp_path / "rollout.pb")
-    driving = DrivingPolicy(tmp_path / "rollout.pb", input_name(agent.metadata), outputs, agent.explore())
+    driving = DrivingPolicy(tmp_path / "rollout.pb", input_names(agent.metadata), outputs, agent.explore())
     stacks, _ = observations(pieces[0])
     asked, own = driving.ask(stacks[0]), AsInProcess(agent).ask(stacks[0])
     np.testing.assert_allclose(asked[0], own[0], atol=2e-5)
@@ -201,6 +201,6 @@ def test_clean_frames_travel_and_the_trainer_sees_what_the_cars_saw(ring: Track)
             fragment = decode(encode(player.play(Watching(), TIME, Tag("s", "w", number, 0))))
             stacks, finals = observations(fragment)
             np.testing.assert_array_equal(stacks[:-1], np.stack(Watching.seen[-TIME:]))
-            np.testing.assert_array_equal(stacks[-1], player.stack.observations)
+            np.testing.assert_array_equal(stacks[-1], player.observations.current)
             assert finals
             assert (channels_last(fragment.frames) != stacks[..., -1:]).any()

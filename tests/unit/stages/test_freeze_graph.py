@@ -39,7 +39,7 @@ def test_the_stage_freezes_and_checks(tmp_path):
     assert found["max_difference"].keys() == {"tensorflow", "openvino", "onnxruntime"}
     assert all(difference < 1e-5 for difference in found["max_difference"].values())
     assert found["output"] == "main_level/agent/main/online/network_1/ppo_head_0/policy"
-    assert found["input_shape"] == [1, 120, 160, 2]
+    assert list(found["inputs"].values()) == [[1, 120, 160, 2]]
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"model.pb", "model_metadata.json"}
 
 
