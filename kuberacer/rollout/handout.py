@@ -15,8 +15,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from kuberacer.cache import cache_folder
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.reward.extra_modules import cache_folder, site_of
+from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.laps import STARTS, Lap, Policy, drive_laps
 from kuberacer.rollout.rules_json import rules_from_json, rules_to_json

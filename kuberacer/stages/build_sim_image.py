@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kuberacer.cache import cache_folder
 from kuberacer.errors import UserError, run_main
-from kuberacer.reward.extra_modules import Module, cache_folder, install_locked, resolve
+from kuberacer.reward.extra_modules import Module, install_locked, resolve
 from kuberacer.reward.source import DEFAULT_NAME
 from kuberacer.sim.track import Track, load_track
 from kuberacer.stages.arguments import stage_parser
