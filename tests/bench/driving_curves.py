@@ -8,9 +8,8 @@ import argparse
 import json
 from pathlib import Path
 
-from kuberacer.sim.fastest_lap import fastest_lap
-
 from kuberacer.report.style import BLUE, GREEN, GREY, ORANGE, RED, figure
+from kuberacer.sim.fastest_lap import fastest_lap
 from kuberacer.sim.track import load_track
 from tests.bench.driving import FOLDER, ROOT
 
