@@ -9,8 +9,6 @@ import json
 from pathlib import Path
 
 from kuberacer.report.style import BLUE, GREEN, GREY, ORANGE, RED, figure
-from kuberacer.sim.fastest_lap import fastest_lap
-from kuberacer.sim.track import load_track
 from tests.bench.driving import FOLDER, ROOT
 
 COLORS = (BLUE, ORANGE, GREEN, RED, GREY, "#CC79A7")
@@ -27,9 +25,8 @@ def draw(paths: list[Path], output: Path) -> None:
         rows, color = rows_of(path), COLORS[number % len(COLORS)]
         label = f"{case}, {track}, seed {seed}"
         if case == "fast":
-            best = fastest_lap(load_track(track)).seconds
-            done = [row for row in rows if row["best_lap_s"]]
-            ratios = [row["best_lap_s"] / best for row in done]
+            done = [row for row in rows if row["best_lap_ratio"]]
+            ratios = [row["best_lap_ratio"] for row in done]
             laps.step([row["steps"] for row in done], ratios, where="post", color=color, label=label)
         else:
             tried = [row for row in rows if "unseen_laps" in row]
