@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kuberacer.sim.fastest_lap import fastest_lap
-
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import build_agent
 from kuberacer.coach.hyperparameters import Hyperparameters
@@ -29,6 +27,7 @@ from kuberacer.rollout.laps import drive_laps
 from kuberacer.rollout.race_rules import evaluation_rules, lap_rules, training_rules
 from kuberacer.rollout.simulator import simulator
 from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer
+from kuberacer.sim.fastest_lap import fastest_lap
 from kuberacer.sim.track import load_track
 
 ROOT = Path(__file__).parents[2]
