@@ -26,7 +26,16 @@ class DrivingPolicy:
         self._request = compiled.create_infer_request()
         self._outputs = [_named(compiled.outputs, name) for name in outputs]
         self._given = [_named(compiled.inputs, name) for name in given]
+        self.operations = {operation.get_type_name() for operation in network.get_ops()}
         self.explore = explore
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the inputs, without the batch; -1: free."""
+        return [
+            tuple(-1 if side.is_dynamic else side.get_length() for side in list(port.get_partial_shape())[1:])
+            for port in self._given
+        ]
 
     def ask(self, observation: Observation) -> tuple[np.ndarray, np.ndarray | None]:
         """Probabilities or values (M, A), or mean and deviation (M, 2)."""

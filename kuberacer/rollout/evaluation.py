@@ -71,8 +71,10 @@ class Evaluation:
         self.together = len(self.entrants)
         self.races = 1 if rules.continuous else rules.trials
         self.laps = rules.trials if rules.continuous else 1
-        config = replace(config, start="line", max_steps=MAX_STEPS * self.laps)
-        self.sim = RaceSim(track, self.races * self.together, seed=seed, config=config, sensors=sensors_of(entrants))
+        scene = replace(config.scene, together=self.together)
+        config = replace(config, start="line", max_steps=MAX_STEPS * self.laps, scene=scene)
+        cars, colors = self.races * self.together, [entrant.color for entrant in entrants]
+        self.sim = RaceSim(track, cars, seed=seed, config=config, sensors=sensors_of(entrants), colors=colors)
         self.sim.reset()
         self.sim.render()
         self.racers = [Racer(car, [Trial(car // self.together + 1)]) for car in range(self.sim.cars)]
@@ -121,6 +123,7 @@ class Evaluation:
             steering[number :: self.together], speed[number :: self.together] = entrant.metadata.decode(chosen)
             actions[number :: self.together] = list(chosen)
         stands = np.array([racer.pause > 0 for racer in self.racers])
+        sim.absent[:] = stands | ~self.running
         sim.advance(steering, np.where(self.running & ~stands, speed, 0.0))
         rewards = reward(sim.values) if reward else np.zeros(sim.cars)
         back, filmed = np.zeros(sim.cars, bool), np.zeros(sim.cars, CAR)
@@ -153,7 +156,7 @@ class Evaluation:
     def _send_back(self, back: np.ndarray) -> None:
         """Put the cars that had an incident back on the road, where they stand until their penalty has run."""
         if back.any():
-            self.sim.recover(back)
+            self.sim.recover(back, behind=self.rules.reset_behind)
         for racer in self.racers:
             if back[racer.car]:
                 racer.resets += 1
@@ -179,7 +182,7 @@ class Evaluation:
 
     def _objects(self, car: int) -> np.ndarray:
         """Boxes and bots on a car's track (K,)."""
-        return np.empty(0)
+        return self.sim.objects[car, : self.sim.objects.shape[1] - self.together + 1]
 
     def _filmed(self, racer: Racer) -> tuple:
         """A value of recording.CAR."""

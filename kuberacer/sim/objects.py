@@ -113,6 +113,10 @@ class Objects:
             if self.track.closed:
                 places[0, cars] %= self.track.length
 
+    def behind_line(self, cars: np.ndarray) -> np.ndarray:
+        """Metres (n,) that cars (n,) start behind the start line of a loop, where their lap begins."""
+        return GRID * (cars % self.together) if self.track.closed else np.zeros(len(cars))
+
     def fall_back(self, mask: np.ndarray, places: np.ndarray, behind: float) -> None:
         """Move the places of cars that have crashed, or have a box or a standing bot within BESIDE metres along the
         centre line, to `behind` metres behind it on the other lane."""

@@ -174,6 +174,7 @@ class RaceSim:
             self.field.clear(mask, self._cars, self._places, walk=WALK, aside=True)
         self._stand(mask)
         self._settle(mask, restart=True)
+        self._cars["travelled"][chosen] -= self.field.behind_line(chosen)
 
     def restart(self, seed: int) -> None:
         """Start all over from a seed, with every car's first episode, as a new RaceSim after its first `reset`."""

@@ -1,7 +1,5 @@
 """Models out of a real object store: which checkpoint, and what is refused."""
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from kuberacer.rollout.model_files import fetch_graph, fetch_model, open_store
 from kuberacer.settings import StoreSettings
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
-from kuberacer.store.server import SeaweedServer
+from tests.unit.rollout.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 LAP = {"laps": 1, "completed": True, "seconds": 20.0, "progress": 100.0}
@@ -23,16 +21,8 @@ LAP = {"laps": 1, "completed": True, "seconds": 20.0, "progress": 100.0}
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
-    # The server's program is in the environment of the user's side.
-    tools = Path(sys.prefix).parent / "tools" / "bin"
-    before = os.environ["PATH"]
-    os.environ["PATH"] = f"{tools}{os.pathsep}{before}"
-    try:
-        with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
-            assert server.settings is not None
-            yield server.settings
-    finally:
-        os.environ["PATH"] = before
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as found:
+        yield found
 
 
 @pytest.fixture
