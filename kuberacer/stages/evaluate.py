@@ -20,6 +20,7 @@ from kuberacer.rollout.model_files import GRAPH, METADATA, fetch_graph
 from kuberacer.rollout.race_rules import evaluation_rules
 from kuberacer.rollout.trial import Rules
 from kuberacer.settings import StoreSettings
+from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import Track, load_track
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.evaluation_files import Results
@@ -39,7 +40,7 @@ def main() -> None:
         results = Results(race, options.simtrace, options.race_result)
         for track in tracks:
             evaluation = Evaluation(entrants, track, rules, config, options.seed, film=True)
-            with reward_of(options, track, evaluation.sim.cars) as reward:
+            with reward_of(options, track, evaluation.sim.values) as reward:
                 evaluation.run(reward)
             results.add(evaluation)
             results.film(evaluation, options.videos)
@@ -93,12 +94,15 @@ def entrants_of(race: RaceConfig, options: argparse.Namespace, work: Path) -> li
     return entrants
 
 
-def reward_of(options: argparse.Namespace, track: Track, cars: int) -> RewardProcess:
-    """The reward function, for the traces."""
+def reward_of(options: argparse.Namespace, track: Track, values: ParamArrays) -> RewardProcess:
+    """The reward function, for the traces. values: what it will be told."""
     site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
     source = options.reward_file.read_text(encoding="utf-8")
     # Compiling takes longer than the few calls that are made here.
-    return RewardProcess(source, track, cars, extra_paths=[site] if site else [], compile=False, seed=options.seed)
+    return RewardProcess(
+        source, track, values.cars, objects=values.objects, extra_paths=[site] if site else [], compile=False,
+        seed=options.seed,
+    )  # fmt: skip
 
 
 def tell(result: RaceResult, executor_output: Path | None) -> None:
