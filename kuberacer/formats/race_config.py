@@ -210,6 +210,11 @@ class RaceConfig:
                 f"OBJECT_POSITIONS has {len(self.object_positions)} places, NUMBER_OF_OBSTACLES is {boxes}",
                 "give NUMBER_OF_OBSTACLES at least as many, or leave it out",
             )
+        if boxes and bots and self.bot_car_speed > 0 and not self.is_obstacle_bot_car:
+            raise wrong(
+                "NUMBER_OF_OBSTACLES together with NUMBER_OF_BOT_CARS: the bots would drive through the boxes",
+                "leave one of the two out, or set BOT_CAR_SPEED: 0",
+            )
         if self.is_obstacle_bot_car and boxes and bots:
             raise wrong(
                 "IS_OBSTACLE_BOT_CAR together with NUMBER_OF_BOT_CARS: bots either stand or drive",

@@ -131,6 +131,10 @@ def test_a_bad_value_is_an_error_that_names_the_key(key, value):
             "OBJECT_POSITIONS has 2 places",
         ),
         (
+            {"RACE_TYPE": "HEAD_TO_BOT", "NUMBER_OF_OBSTACLES": 1},
+            "NUMBER_OF_OBSTACLES together with NUMBER_OF_BOT_CARS",
+        ),
+        (
             {"RACE_TYPE": "HEAD_TO_BOT", "NUMBER_OF_OBSTACLES": 1, "IS_OBSTACLE_BOT_CAR": True},
             "IS_OBSTACLE_BOT_CAR together with NUMBER_OF_BOT_CARS",
         ),
