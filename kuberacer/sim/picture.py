@@ -40,12 +40,10 @@ class TopView:
         """(…, 2) metres -> (…, 2) pixels, x to the right and y down."""
         return self.origin + np.asarray(points, float) * [self.scale, -self.scale]
 
-    def frame(self, cars: Sequence[CarPose] = (), path: np.ndarray | None = None) -> np.ndarray:
-        """The track with cars, and with the way driven so far, path (K, 2) in metres."""
+    def frame(self, cars: Sequence[CarPose] = ()) -> np.ndarray:
+        """The track with cars."""
         image = self.background.copy()
         draw = ImageDraw.Draw(image)
-        if path is not None and len(path) > 1:
-            draw.line([tuple(point) for point in self.pixels(path)], fill=CENTER, width=2)
         for car in cars:
             draw.polygon([tuple(corner) for corner in self.pixels(_corners(car))], fill=car.color, outline=BORDER)
         return np.asarray(image)

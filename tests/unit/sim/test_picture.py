@@ -35,5 +35,5 @@ def test_road_border_grass_and_car_are_where_they_should_be():
 def test_a_frame_leaves_the_background_as_it_was():
     view = TopView(ring(), 200, 150)
     empty = view.frame().copy()
-    view.frame([CarPose(3.0, 0.0, 45.0)], path=np.array([[3.0, 0.0], [3.0, 1.0]]))
+    view.frame([CarPose(3.0, 0.0, 45.0)])
     assert (view.frame() == empty).all()
