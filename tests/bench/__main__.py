@@ -11,6 +11,7 @@ PARTS = {  # modules of this folder, each imported when its turn comes: one alon
     "reward": "bench_reward",
     "learning": "bench_learning_loop",
     "rollouts": "bench_rollouts",
+    "videos": "bench_videos",
     "driving": "driving",
 }
 LONG = ("driving",)  # an hour and more: only when asked for
