@@ -6,7 +6,7 @@ from kuberacer.report.chase_camera import HEIGHT, JUMP, WIDTH
 from kuberacer.report.ground import LINE_WIDTH, finish_line
 from kuberacer.report.paint import Color, car_color, shade
 from kuberacer.report.recording import Recording
-from kuberacer.report.things import body_middle, shape_of
+from kuberacer.report.things import body_middle, present, shape_of
 from kuberacer.report.typeface import fitted, font, lettering
 from kuberacer.sim.film_kernels import fill_quads, stamp
 from kuberacer.sim.picture import TopView
@@ -14,7 +14,7 @@ from kuberacer.sim.picture import TopView
 SMALLEST_CAR = 20.0  # px long; on a long track cars are drawn larger than they are, or nobody would see them
 CAR_LENGTH = 0.324  # m
 TRAIL_WIDTH, TRAIL_SHARE = 2.0, 0.75  # px, opacity
-NAME_WIDTH, NAME_ABOVE = 130, 2  # px
+NAME_WIDTH, NAME_AWAY = 130, 2  # px
 DARK = 90  # a way in a colour darker than this could not be told from the road
 # A car from above, m ahead and left of its middle: body, cabin, window, with the colour's light.
 PARTS = (
@@ -49,12 +49,25 @@ class BirdView:
         heading = np.deg2rad(self.recording.cars["heading"][step])
         for i, color in enumerate(self.colors):
             self._car(picture, self.middles[step, i], float(heading[i]), color)
+        self._names(picture, step)
+        return picture
+
+    def _names(self, picture: np.ndarray, step: int) -> None:
+        """Above the cars, or below where another name is in the way."""
+        away = self.enlarged * CAR_LENGTH / 2 * self.view.scale + NAME_AWAY
+        taken: list[tuple[int, int, int, int]] = []
         for i, label in enumerate(self.labels):
             column, row = self.view.pixels(self.middles[step, i])
             height, width = label.shape[:2]
-            top = round(row - NAME_ABOVE - self.enlarged * CAR_LENGTH / 2 * self.view.scale) - height
-            stamp(picture, label, min(max(round(column - width / 2), 0), WIDTH - width), max(top, 0))
-        return picture
+            left = min(max(round(column - width / 2), 0), WIDTH - width)
+            above, below = round(row - away) - height, round(row + away)
+            free = above >= 0 and not any(
+                left < right and left + width > other and above < bottom and above + height > top
+                for other, top, right, bottom in taken
+            )
+            top = above if free else min(below, HEIGHT - height)
+            stamp(picture, label, left, top)
+            taken.append((left, top, left + width, top + height))
 
     def _quad(self, outline: np.ndarray) -> np.ndarray:
         return self.view.pixels(outline)[None]
@@ -78,7 +91,7 @@ class BirdView:
                 fill_quads(self.ground, quad[None], np.array([[*light, TRAIL_SHARE]]))
 
     def _things(self, picture: np.ndarray, step: int) -> None:
-        for one in self.recording.objects[step]:
+        for one in present(self.recording, step):
             shape = shape_of(one)
             for part in np.argsort(shape.layers, kind="stable"):
                 outline = _turned(shape.corners[part, 4:, :2], float(one["heading"]))

@@ -27,7 +27,6 @@ VIEWS = ("pip", "45degree", "topview")
 LONGEST = 60 * STEPS_PER_SECOND  # steps of a video; a minute tells what there is to see
 LAST_S = 60.0  # for the video that is being drawn when the training ends
 COLOR = "Orange"
-NO_OBJECTS = np.empty((1, 0))
 
 
 def folder_of(run: str) -> str:
@@ -64,11 +63,10 @@ class Lookout:
         """Before `advance`, at every step."""
         if not self.watching or self.noted == LONGEST:
             return
-        objects = getattr(sim, "objects", NO_OBJECTS)
         if not len(self.camera):
             self.camera = np.empty((LONGEST, *sim.frames.shape[1:]), np.uint8)
-            self.objects = np.empty((LONGEST, *objects.shape[1:]), objects.dtype)
-        self.camera[self.noted], self.objects[self.noted] = sim.frames[0], objects[0]
+            self.objects = np.empty((LONGEST, *sim.objects.shape[1:]), sim.objects.dtype)
+        self.camera[self.noted], self.objects[self.noted] = sim.frames[0], sim.objects[0]
         self.noted += 1
 
     def recording(self, track: Track, rows: np.ndarray, iteration: int) -> Recording:

@@ -4,13 +4,10 @@ import numpy as np
 
 from kuberacer.report.recording import CAR, Recording, Reel
 from kuberacer.sim.episode import EpisodeStatus
+from kuberacer.sim.solid_kernels import OBJECT
 from kuberacer.sim.track import Track
 
 RADIUS = 3.0
-OBJECT = np.dtype(
-    [(key, "f8") for key in ("x", "y", "heading", "speed", "distance", "offset", "half_length", "half_width", "height")]
-    + [("kind", "i8")]
-)  # fmt: skip
 INCIDENT_AT, PENALTY = 10, 5.0
 
 

@@ -13,6 +13,7 @@ from kuberacer.report.film import VIEWS, Pictures, film, film_views
 from kuberacer.report.ground import GRASS, ROAD
 from kuberacer.report.overlay import EDGE, HEADER
 from kuberacer.report.paint import car_color
+from kuberacer.report.things import BOXES
 from kuberacer.sim.picture import GRASS as SEEN_GRASS
 from kuberacer.sim.picture import TopView
 
@@ -96,6 +97,40 @@ def test_from_above_car_and_grass_are_where_they_are(films: dict[str, Path]):
     patch = picture[round(row) - 8 : round(row) + 9, round(column) - 8 : round(column) + 9].astype(int)
     assert (np.abs(patch - red).max(axis=2) < 60).sum() > 40
     assert near(picture, *view.pixels(np.array([0.0, 0.0])), SEEN_GRASS, VIDEO_TOLERANCE)
+
+
+def test_boxes_bots_and_racers_are_seen_from_behind_and_above_and_what_is_not_there_is_not():
+    """A box 20 degrees ahead on the road, a bot 40, and a kind of -1 (not on the track) at 300."""
+    made = recorded(("A", "B"), ("Red", "Blue"), steps=2, things=((20.0, 3.0, 0), (40.0, 3.0, 3), (300.0, 3.0, -1)))
+    pictures = Pictures(made, ("45degree", "topview")).at(1)
+    empty = Pictures(recorded(("A", "B"), ("Red", "Blue"), steps=2), ("45degree", "topview")).at(1)
+    view = TopView(made.track, WIDTH, HEIGHT)
+
+    def tone(degrees: float) -> np.ndarray:
+        angle = np.deg2rad(degrees)
+        column, row = view.pixels(np.array([3 * np.cos(angle), 3 * np.sin(angle)])).round().astype(int)
+        return pictures["topview"][row, column].astype(int)
+
+    assert np.abs(tone(20) - BOXES["box_obstacle"][1]).max() < 12, "the tape lies along its middle"
+    assert tone(40)[:2].min() > tone(40)[2] + 50, "yellow"
+    below = pictures["topview"][HEIGHT // 2 + 30 :, WIDTH // 2 :], empty["topview"][HEIGHT // 2 + 30 :, WIDTH // 2 :]
+    assert (below[0] == below[1]).all()
+    differs = (pictures["45degree"] != empty["45degree"]).any(axis=2)
+    assert differs[: HEIGHT // 2].sum() > 500, "the box is ahead"
+    blue = np.abs(pictures["topview"].astype(int) - car_color("Blue")).max(axis=2) < 40
+    assert blue.sum() > 30, "the other racer, one metre behind"
+
+
+def test_names_do_not_cover_each_other():
+    """Two cars a metre apart along a road that runs sideways in the picture: one name above, the other below."""
+    made = recorded(("Ada Lovelace the First", "Grace Hopper"), ("Red", "Blue"), steps=2)
+    made.cars["x"], made.cars["y"] = [[0.0, 0.3], [0.0, 0.3]], 3.0
+    made.cars["heading"] = 180.0
+    picture = Pictures(made, ("topview",)).at(1)["topview"]
+    row = round(TopView(made.track, WIDTH, HEIGHT).pixels(np.array([0.0, 3.0]))[1])
+    white = (picture > 240).all(axis=2)
+    assert white[row - 30 : row - 14].sum() > 60
+    assert white[row + 14 : row + 34].sum() > 60
 
 
 def test_the_overlay_tells_what_the_recording_holds():
