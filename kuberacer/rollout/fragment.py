@@ -19,6 +19,7 @@ import zstandard
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.sim.camera import HEIGHT, WIDTH
 from kuberacer.sim.episode import STATUS_NAMES
+from kuberacer.sim.solid_kernels import OBJECT
 
 MAGIC = b"KRF2"
 LEVEL = 1  # 26 bytes a frame of 19,200, 1.4 µs a kilobyte; higher levels save nothing on these pictures
@@ -50,10 +51,11 @@ _TABLE: dict[str, tuple[tuple[np.dtype, ...], str]] = {
     "truncated": ((np.dtype(np.bool_),), "TM"),
     "ends": ((ENDS,), "e"),
     "trace": ((TraceRecorder.FIELDS,), "TM"),
+    "objects": ((OBJECT,), "To"),
     "noise_episode": ((np.dtype(np.int64),), "tM"),
     "noise_step": ((np.dtype(np.int64),), "tM"),
 }
-_OPTIONAL = ("lidar", "final_lidar", "deviation", "noise_episode", "noise_step")
+_OPTIONAL = ("lidar", "final_lidar", "deviation", "objects", "noise_episode", "noise_step")
 _DTYPES = {str(kind): kind for kinds, _ in _TABLE.values() for kind in kinds}
 
 
@@ -83,7 +85,7 @@ class Fragment:
     actions: (T, M) int32, or (T, M, 2) float32. policy: (T, M, A), what the network said: probabilities, values or
     means; deviation: (T, M, 2), of a Gaussian. log_probability: of the actions as they were drawn.
     rewards: as the reward function gives them. ends: finished episodes (ENDS); trace: TraceRecorder's rows; both with
-    the worker's own numbers of episodes.
+    the worker's own numbers of episodes. objects: (T, K) OBJECT, what stands on the first car's track, for videos.
     noise_seed, noise_episode, noise_step: where the camera is randomised, `frames` are clean and the receiver draws the
     noise of (seed, car, episode, step) itself; None where frames are what the cars saw, as history and finals are.
     """
@@ -104,6 +106,7 @@ class Fragment:
     lidar: np.ndarray | None = None
     final_lidar: np.ndarray | None = None
     deviation: np.ndarray | None = None
+    objects: np.ndarray | None = None
     noise_seed: int | None = None
     noise_episode: np.ndarray | None = None
     noise_step: np.ndarray | None = None

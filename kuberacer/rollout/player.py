@@ -70,6 +70,8 @@ class Player:
         last: dict[str, list[np.ndarray]] = {"frames": [], "lidar": []}
         ends: list[tuple] = []
         trace = TraceRecorder(sim.cars, steps)
+        objects = sim.objects if isinstance(sim, RaceSim) and sim.objects.size else None
+        things = None if objects is None else np.empty((steps, objects.shape[1]), objects.dtype)
         for row in range(steps):
             self.each_step()
             frames[row], noise_episode[row], noise_step[row] = sim.frames, sim.episode, self.drawn
@@ -81,6 +83,8 @@ class Player:
             self.returns += rewards[row]
             terminated[row], truncated[row] = sim.terminated, sim.truncated & ~sim.terminated
             done = sim.terminated | sim.truncated
+            if objects is not None and things is not None:
+                things[row] = objects[0]
             trace.record(sim, self.episode, actions, steering, speed, rewards[row], done)
             lidar = self.observations.lidar
             for name, part in (("lidar", lidar), ("policy", outputs), ("deviation", deviation), ("actions", actions)):
@@ -117,6 +121,7 @@ class Player:
             truncated=truncated,
             ends=np.array(ends, ENDS),
             trace=trace.rows[:steps],
+            objects=things,
             noise_seed=None if self.noise is None else sim.seed,
             noise_episode=None if self.noise is None else noise_episode,
             noise_step=None if self.noise is None else noise_step,

@@ -92,7 +92,8 @@ def played_elsewhere(track: Track, fragments: list[Fragment], iteration: int) ->
     parts = sorted((f for f in fragments if f.tag.worker == worker), key=lambda f: f.tag.sequence)
     rows = np.concatenate([part.trace[:, 0] for part in parts])[:LONGEST]
     camera = np.concatenate([part.frames[:-1, 0] for part in parts])[:LONGEST]
-    return training_film(track, rows, camera, np.empty((len(rows), 0)), iteration)
+    objects = [np.empty((part.time, 0)) if part.objects is None else part.objects for part in parts]
+    return training_film(track, rows, camera, np.concatenate(objects)[:LONGEST], iteration)
 
 
 class TrainingVideos:

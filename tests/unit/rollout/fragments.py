@@ -5,6 +5,7 @@ import numpy as np
 from kuberacer.rollout.fragment import ENDS, Fragment, Tag
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.sim.camera import HEIGHT, WIDTH
+from kuberacer.sim.solid_kernels import OBJECT
 
 
 def made_up(
@@ -18,6 +19,7 @@ def made_up(
     ends: int = 0,
     noise: bool = False,
     views: int = 1,
+    objects: int = 0,
     seed: int = 0,
 ) -> Fragment:
     """cut: so many of the steps of car 0, from the first on, cut its episode."""
@@ -46,6 +48,7 @@ def made_up(
         truncated=truncated,
         ends=ended,
         trace=trace,
+        objects=np.ones((time, objects), OBJECT) if objects else None,
         noise_seed=7 if noise else None,
         noise_episode=np.zeros((time + 1, cars), np.int64) if noise else None,
         noise_step=np.zeros((time + 1, cars), np.int64) if noise else None,

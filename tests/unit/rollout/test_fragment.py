@@ -18,7 +18,7 @@ from tests.unit.rollout.fragments import made_up
 names = st.text(min_size=1, max_size=40)
 tags = st.builds(Tag, names, names, st.integers(0, 2**40), st.integers(0, 2**40))
 fragments = st.builds(
-    lambda time, cars, tag, depth, continuous, cut, ends, noise, views, seed: made_up(
+    lambda time, cars, tag, depth, continuous, cut, ends, noise, views, objects, seed: made_up(
         time,
         cars,
         tag=tag,
@@ -28,6 +28,7 @@ fragments = st.builds(
         ends=ends,
         noise=noise,
         views=views,
+        objects=objects,
         seed=seed,
     ),
     st.integers(1, 5),
@@ -39,6 +40,7 @@ fragments = st.builds(
     st.integers(0, 3),
     st.booleans(),
     st.integers(1, 2),
+    st.integers(0, 2),
     st.integers(0, 99),
 )
 SMALL = encode(made_up(2, 1))

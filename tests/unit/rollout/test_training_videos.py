@@ -8,11 +8,25 @@ import av
 import numpy as np
 import pytest
 
+from kuberacer.coach.choose import Explore
+from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.report.recording import Recording
+from kuberacer.rollout.fragment import Tag, decode, encode
+from kuberacer.rollout.player import Player
 from kuberacer.rollout.trace import TraceRecorder
-from kuberacer.rollout.training_videos import VIEWS, Lookout, TrainingVideos, filmed, training_film
+from kuberacer.rollout.training_videos import (
+    VIEWS,
+    Lookout,
+    TrainingVideos,
+    filmed,
+    played_elsewhere,
+    training_film,
+)
+from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.scene import Boxes, Scene
 from kuberacer.sim.track import Track
+from tests.unit.rollout.fragments import made_up
 
 CARS, STEPS = 3, 12
 
@@ -65,6 +79,39 @@ def test_the_recording_is_what_the_first_car_did_and_saw(ring: Track):
     lookout.begin(3)
     lookout.look(RaceSim(ring, 1))
     assert lookout.noted == 0, "the third one is not filmed"
+
+
+def test_what_workers_sent_becomes_a_recording_of_one_worker_s_first_car(ring: Track):
+    sent = [made_up(time=4, tag=Tag("s", worker, k, 3), objects=2, seed=k) for k in (1, 0) for worker in ("b", "a")]
+    for fragment in sent:
+        fragment.trace["x"] = 10 * fragment.tag.sequence + np.arange(4)[:, None]
+    made = played_elsewhere(ring, [decode(encode(fragment)) for fragment in sent], 4)
+    assert made.cars["x"][:, 0].tolist() == [0, 1, 2, 3, 10, 11, 12, 13]
+    first = next(f for f in sent if f.tag.worker == "a" and f.tag.sequence == 0)
+    assert (made.camera[:4, 0] == first.frames[:4, 0]).all()
+    assert made.objects.shape == (8, 2)
+    bare = played_elsewhere(ring, [made_up(time=4)], 4)
+    assert bare.objects.shape == (4, 0)
+
+
+class Anything:
+    """A policy for which all actions are equal."""
+
+    def __init__(self, actions: int):
+        self.actions, self.explore = actions, Explore("categorical", 0.0, actions)
+
+    def ask(self, observation: np.ndarray):
+        return np.full((len(observation), self.actions), 1 / self.actions, np.float32), None
+
+
+def test_a_worker_s_cars_are_noted_with_what_stands_on_their_track(ring: Track):
+    """The player's fragments, from a real simulator with boxes."""
+    metadata = ModelMetadata.default("clipped_ppo")
+    sim = RaceSim(ring, 2, config=SimConfig(scene=Scene(boxes=Boxes(count=3))))
+    player = Player(sim, lambda values: np.ones(2), metadata, 1, np.random.default_rng(0))
+    fragment = player.play(Anything(len(metadata.action_space)), 6, Tag("s", "w", 0, 0))
+    assert fragment.objects is not None
+    assert (fragment.objects == sim.objects[0]).all()
 
 
 def film(ring: Track, steps: int = STEPS) -> Recording:
