@@ -67,6 +67,17 @@ def test_every_iteration_has_its_quota_though_worker_redis_and_store_are_killed(
     assert not list(ObjectStore(store.settings).list("r/rollouts/"))
 
 
+def test_videos_of_iterations_are_made_of_what_workers_sent(start: Callable[..., Training]) -> None:
+    race = "RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 2\n"
+    training = start(1, steps=2 * QUOTA, race=race, **{"training-videos": 2})
+    assert training.end() == 0, training.lines
+    views = ("45degree", "pip", "topview")
+    listed = json.loads((training.folder / "videos" / "videos.json").read_text())["videos"]
+    assert listed == [f"camera-{view}/2-video.mp4" for view in views]
+    assert all((training.folder / "videos" / name).read_bytes()[4:8] == b"ftyp" for name in listed)
+    assert not training.left_behind()
+
+
 def test_a_killed_trainer_goes_on_where_it_was(start: Callable[..., Training], store: SameStore) -> None:
     training = start(steps=4 * QUOTA)
     training.wait_for("iteration 2 ")

@@ -17,7 +17,20 @@ import pytest
 from tests.processes import Watched
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
-TINY = ("--minutes", "0.2", "--steps", "512", "--cars", "8", "--trials", "1", "--track", "pebble")
+TINY = (
+    "--minutes",
+    "0.2",
+    "--steps",
+    "512",
+    "--cars",
+    "8",
+    "--trials",
+    "1",
+    "--track",
+    "pebble",
+    "--training-videos",
+    "1",
+)
 
 
 @dataclass(kw_only=True)
@@ -77,7 +90,7 @@ def test_a_run_leaves_everything_in_its_folder(first: Run) -> None:
     files = ["model.tar.gz", "report.html", "evaluation_metrics.json", "TrainingMetrics.json", "video.mp4"]
     for name in [*files, "reward_map.png", "model_card.md", "model_card.json", "run.json"]:
         assert (folder / name).stat().st_size > 0, name
-    for name in ("model", "simtrace"):
+    for name in ("model", "simtrace", "training-videos/camera-topview"):
         assert any((folder / name).rglob("*")), name
     assert sorted(path.stem for path in (folder / "logs").iterdir()) == sorted(STAGES)
     assert not first.left_behind()
