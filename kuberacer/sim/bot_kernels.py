@@ -47,9 +47,8 @@ def scene_key(seed, group, episode):
 
 
 @njit
-def lane_point(segments, borders, closed, length, distance, share):
-    """Point `distance` metres along the centre line, `share` of the way to the inner border (negative: the outer)."""
-    distance = distance % length if closed else min(max(distance, 0.0), length)
+def segment_at(segments, distance):
+    """Index of the segment that is `distance` metres along the centre line."""
     low, high = 0, len(segments) - 1
     while low < high:
         middle = (low + high + 1) // 2
@@ -57,7 +56,15 @@ def lane_point(segments, borders, closed, length, distance, share):
             low = middle
         else:
             high = middle - 1
-    segment, quad = segments[low], borders[low]
+    return low
+
+
+@njit
+def lane_point(segments, borders, closed, length, distance, share):
+    """Point `distance` metres along the centre line, `share` of the way to the inner border (negative: the outer)."""
+    distance = distance % length if closed else min(max(distance, 0.0), length)
+    k = segment_at(segments, distance)
+    segment, quad = segments[k], borders[k]
     along = min(max(distance - segment[START], 0.0), segment[LENGTH])
     part = along / segment[LENGTH] if segment[LENGTH] > 0.0 else 0.0
     x, y = segment[X0] + along * segment[TANGENT_X], segment[Y0] + along * segment[TANGENT_Y]
@@ -99,15 +106,6 @@ def find(thing, segments, closed, near):
     segment = segments[k]
     left = segment[TANGENT_X] * (thing.y - segment[Y0]) - segment[TANGENT_Y] * (thing.x - segment[X0])
     thing.distance, thing.offset = segment[START] + along, math.copysign(math.sqrt(squared), left)
-
-
-@njit
-def segment_at(segments, closed, length, distance):
-    distance = distance % length if closed else distance
-    k = 0
-    while k + 1 < len(segments) and segments[k + 1, START] <= distance:
-        k += 1
-    return k
 
 
 @njit
@@ -181,4 +179,4 @@ def place_objects(
                 bot.change = math.inf
                 if rules[LANE_CHANGE] > 0.0:
                     bot.change = rules[BOT_SPEED] * wait(bot, rules)
-            find(row[k], segments, closed, segment_at(segments, closed, length, at))
+            find(row[k], segments, closed, segment_at(segments, at % length if closed else at))

@@ -36,9 +36,9 @@ class Camera:
         return 0.5 * WIDTH / math.tan(0.5 * self.field_of_view)
 
     @property
-    def lens(self) -> tuple[float, float, float]:
-        """What the kernels that draw objects need."""
-        return self.height, self.pitch, self.focal_length
+    def lens(self) -> tuple[float, float, float, float]:
+        """What the kernels that draw objects need: height, cos and sin of the pitch, focal length."""
+        return self.height, math.cos(self.pitch), math.sin(self.pitch), self.focal_length
 
     def row_table(self, texel: float) -> np.ndarray:
         """(HEIGHT, 4) float64: what a row's centre sees on the ground, as 16.16 texels of the level to look into.

@@ -67,11 +67,11 @@ def hits(car, thing):
         return False
     margin = BOX_MARGIN if thing.kind < BOT_CAR else 0.0
     long, wide = thing.half_length + margin, thing.half_width + margin
+    reach = long + wide + CAR_HALF_LENGTH + CAR_HALF_WIDTH + 0.5 * WHEELBASE  # more than enough, and cheap
+    if abs(car.x - thing.x) > reach or abs(car.y - thing.y) > reach:
+        return False
     cos, sin = math.cos(car.heading), math.sin(car.heading)
     x, y = car.x + 0.5 * WHEELBASE * cos, car.y + 0.5 * WHEELBASE * sin
-    reach = math.hypot(long, wide) + math.hypot(CAR_HALF_LENGTH, CAR_HALF_WIDTH)
-    if (x - thing.x) ** 2 + (y - thing.y) ** 2 > reach * reach:
-        return False
     thing_cos, thing_sin = math.cos(thing.heading), math.sin(thing.heading)
     other = (thing.x, thing.y, thing_cos, thing_sin, long, wide)
     mine = (x, y, cos, sin, CAR_HALF_LENGTH, CAR_HALF_WIDTH)
@@ -170,10 +170,10 @@ def meet_objects(
             at = (bot.start + bot.travelled) % length
             if step or racers > 0:
                 stand(thing, bot, rules[CHANGE_DISTANCE], at, segments, borders, closed, length)
-                find(thing, segments, closed, segment_at(segments, closed, length, at))
+                find(thing, segments, closed, segment_at(segments, at))
         if racers > 0:
             watch_racers(i, together, cars, absent, row, boxes + bot_count, segments, closed)
-        for k in range(len(row)):
+        for k in range(boxes if step else 0, len(row)):  # boxes stay where they were
             thing = row[k]
             location[i, k, 0], location[i, k, 1] = thing.x, thing.y
             left[i, k], speed[i, k] = thing.offset > 0.0, thing.speed

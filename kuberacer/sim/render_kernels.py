@@ -112,7 +112,7 @@ def render_cars(
     """Draw the frames of the masked ones of cars first..last-1. cameras: metres to the left of the middle, one a view.
     A car that drops its frames leaves those before in place."""
     pixels = frames.reshape(frames.size)
-    scratch = np.empty((2, 8, 3))
+    scratch = np.empty((4, 3)), np.empty((8, 3))
     for i in range(first, last):
         if not mask[i]:
             continue

@@ -7,14 +7,16 @@ its row 60 + focal * below / depth; a pixel belongs to a side that covers its ce
 import math
 
 import numpy as np
-from numba import from_dtype, njit, uint8
+from numba import float64, from_dtype, int64, njit, uint8, uint64
 
 from kuberacer.sim.noise_kernels import HEIGHT, WIDTH, shown
 
 CAMERA_AHEAD = 0.145
 NEAR = 0.02  # m; nearer parts are cut off
+STRIPES_WITHIN = 5.0  # m
+NO_BAND = (0.0, 0.0, 0.0, 0.0)
 NOTHING, BOX, STRIPED_BOX, TAPED_BOX, BOT_CAR, RACER = range(-1, 5)
-LENS_HEIGHT, PITCH, FOCAL_LENGTH = range(3)  # columns of the cameras' lenses
+LENS_HEIGHT, COS_PITCH, SIN_PITCH, FOCAL_LENGTH = range(4)  # columns of the cameras' lenses
 AMBIENT, SUN, SUN_X, SUN_Y = 0.78, 0.17, 0.8, 0.6  # light on the sides; the top has it all
 LEFT, BELOW, DEPTH = range(3)
 
@@ -46,34 +48,52 @@ def view_of(car, sideways, lens):
     cos, sin = math.cos(car.heading), math.sin(car.heading)
     x = car.x + CAMERA_AHEAD * cos - sideways * sin
     y = car.y + CAMERA_AHEAD * sin + sideways * cos
-    return x, y, lens[LENS_HEIGHT], cos, sin, math.cos(lens[PITCH]), math.sin(lens[PITCH])
+    return x, y, lens[LENS_HEIGHT], cos, sin, lens[COS_PITCH], lens[SIN_PITCH]
 
 
 @njit(error_model="numpy")
 def fill_polygon(pixels, start, corners, count, focal, grey):
     """Fill a convex polygon that lies behind the near plane: corners[:count] in camera coordinates."""
-    top, bottom = math.inf, -math.inf
+    highest, top, bottom = 0, math.inf, -math.inf
     for k in range(count):
         inverse = focal / corners[k, DEPTH]
         corners[k, LEFT] = 0.5 * WIDTH - corners[k, LEFT] * inverse
         row = 0.5 * HEIGHT + corners[k, BELOW] * inverse
         corners[k, BELOW] = row
-        top, bottom = min(top, row), max(bottom, row)
-    first, last = int(max(math.ceil(top - 0.5), 0.0)), int(min(math.ceil(bottom - 0.5), float(HEIGHT)))
-    for r in range(first, last):
-        middle, low, high = r + 0.5, math.inf, -math.inf
-        before = count - 1
-        for k in range(count):
-            y0, y1 = corners[before, BELOW], corners[k, BELOW]
-            if (y0 > middle) != (y1 > middle):
-                x0 = corners[before, LEFT]
-                at = x0 + (middle - y0) * (corners[k, LEFT] - x0) / (y1 - y0)
-                low, high = min(low, at), max(high, at)
-            before = k
-        begin = int(min(max(math.ceil(low - 0.5), 0.0), float(WIDTH)))
-        end = int(min(max(math.ceil(high - 0.5), 0.0), float(WIDTH)))
+        bottom = max(bottom, row)
+        if row < top:
+            highest, top = k, row
+    # Two edges bound each row: one of those that follow the highest corner, one of those before it.
+    one = other = highest
+    x0 = x1 = y0 = y1 = slope0 = slope1 = 0.0
+    next0 = next1 = -math.inf
+    for r in range(row_from(top), row_from(bottom)):
+        middle = r + 0.5
+        while next0 <= middle:
+            x0, y0 = corners[one, LEFT], corners[one, BELOW]
+            one = one + 1 if one + 1 < count else 0
+            next0 = corners[one, BELOW]
+            slope0 = (corners[one, LEFT] - x0) / (next0 - y0)
+        while next1 <= middle:
+            x1, y1 = corners[other, LEFT], corners[other, BELOW]
+            other = other - 1 if other > 0 else count - 1
+            next1 = corners[other, BELOW]
+            slope1 = (corners[other, LEFT] - x1) / (next1 - y1)
+        at0, at1 = x0 + (middle - y0) * slope0, x1 + (middle - y1) * slope1
+        begin, end = column_from(min(at0, at1)), column_from(max(at0, at1))
         for k in range(start + r * WIDTH + begin, start + r * WIDTH + end):
-            pixels[k] = grey
+            pixels[uint64(k)] = grey
+
+
+@njit
+def row_from(y):
+    """The first row whose pixels' centres lie at y or below it, within the frame."""
+    return int64(min(max(math.ceil(y - 0.5), 0.0), float64(HEIGHT)))
+
+
+@njit
+def column_from(x):
+    return int64(min(max(math.ceil(x - 0.5), 0.0), float64(WIDTH)))
 
 
 @njit(error_model="numpy")
@@ -108,7 +128,7 @@ def draw_cuboid(pixels, start, view, focal, body, box, band, band_grey, scratch,
     band: a stripe on each side, as shares of its width and height: left, right, bottom, top; none when left = right."""
     x, y, cos, sin = body
     half_length, half_width, low, high, grey = box
-    quad, clipped = scratch[0], scratch[1]
+    quad, clipped = scratch
     for side in range(4):
         # Outward normal, half the side's width, and its distance from the middle.
         normal_x, normal_y = (cos, sin) if side < 2 else (-sin, cos)
@@ -119,16 +139,15 @@ def draw_cuboid(pixels, start, view, focal, body, box, band, band_grey, scratch,
         if (view[0] - middle_x) * normal_x + (view[1] - middle_y) * normal_y <= 0.0:
             continue
         light = AMBIENT + SUN * (SUN_X * normal_x + SUN_Y * normal_y)
-        for stripe in range(2):
+        for stripe in range(1 if band[0] == band[1] else 2):
             a, b, c, d = (0.0, 1.0, 0.0, 1.0) if stripe == 0 else band
-            if a == b:
-                continue
             for k in range(4):
                 t = half * (2.0 * (a if k == 0 or k == 3 else b) - 1.0)
                 z = low + (high - low) * (c if k < 2 else d)
                 left, below, depth = to_camera(view, middle_x - t * normal_y, middle_y + t * normal_x, z)
                 quad[k, LEFT], quad[k, BELOW], quad[k, DEPTH] = left, below, depth
-            draw_quad(pixels, start, quad, clipped, focal, shade(grey if stripe == 0 else band_grey, light, lookup))
+            tone = shade(grey if stripe == 0 else band_grey, light, lookup)
+            draw_quad(pixels, start, quad, clipped, focal, tone)
     if view[2] > high:
         for k in range(4):
             along, across = half_length if k in (0, 1) else -half_length, half_width if k in (1, 2) else -half_width
@@ -139,8 +158,9 @@ def draw_cuboid(pixels, start, view, focal, body, box, band, band_grey, scratch,
 
 
 @njit(error_model="numpy")
-def draw_object(pixels, start, view, focal, thing, scratch, lookup):
-    """A box with its stripe or tape; a car as its body, wheels as a dark stripe, and the darker cabin on top."""
+def draw_object(pixels, start, view, focal, thing, near, scratch, lookup):
+    """A box with its stripe or tape; a car as its body, wheels as a dark stripe, and the darker cabin on top. Stripes
+    only when it is near: on what is a few pixels high they would not show."""
     body = thing.x, thing.y, math.cos(thing.heading), math.sin(thing.heading)
     long, wide, high, grey = thing.half_length, thing.half_width, thing.height, thing.grey
     if thing.kind < BOT_CAR:
@@ -149,13 +169,16 @@ def draw_object(pixels, start, view, focal, thing, scratch, lookup):
             band, band_grey = (0.0, 1.0, 0.35, 0.65), 240.0
         elif thing.kind == TAPED_BOX:
             band, band_grey = (0.35, 0.65, 0.0, 1.0), 45.0
+        if not near:
+            band = NO_BAND
         draw_cuboid(pixels, start, view, focal, body, (long, wide, 0.0, high, grey), band, band_grey, scratch, lookup)
         return
     waist = 0.6 * high
     box = (long, wide, 0.0, waist, grey)
-    draw_cuboid(pixels, start, view, focal, body, box, (0.0, 1.0, 0.0, 0.35), 28.0, scratch, lookup)
+    band = (0.0, 1.0, 0.0, 0.35) if near else NO_BAND
+    draw_cuboid(pixels, start, view, focal, body, box, band, 28.0, scratch, lookup)
     box = (0.55 * long, 0.8 * wide, waist, high, 0.55 * grey)
-    draw_cuboid(pixels, start, view, focal, body, box, (0.0, 0.0, 0.0, 0.0), 0.0, scratch, lookup)
+    draw_cuboid(pixels, start, view, focal, body, box, NO_BAND, 0.0, scratch, lookup)
 
 
 @njit(error_model="numpy")
@@ -186,4 +209,4 @@ def draw_objects(pixels, start, car, sideways, lens, things, scratch, lookup):
         if found < 0:
             return
         drawn, last = farthest, found
-        draw_object(pixels, start, view, focal, things[found], scratch, lookup)
+        draw_object(pixels, start, view, focal, things[found], farthest < STRIPES_WITHIN**2, scratch, lookup)
