@@ -21,6 +21,7 @@ from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import params_dict
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.race_vector_env import follow_center_line
+from kuberacer.sim.scene import Bots, Boxes, Scene
 from kuberacer.sim.track import load_track
 
 PEERS_PYTHON = Path(".envs/peers/bin/python")
@@ -28,7 +29,13 @@ PEERS = ("carracing", "envpool", "highway")
 ROUNDS, SECONDS = 5, 0.5  # of CPU, a measurement
 BATCHES = (64, 1)
 TRACK = "hairpin"
-PLAIN, RANDOMIZED = SimConfig(), SimConfig(randomization=True)
+PLAIN = SimConfig()
+# What else may be switched on, by the name of its figure.
+SCENES = {
+    "randomized": SimConfig(randomization=True),
+    "boxes": SimConfig(scene=Scene(boxes=Boxes(count=6))),
+    "bots": SimConfig(scene=Scene(bots=Bots(count=3, lane_change=True))),
+}
 
 
 def plain_reward(params: dict) -> float:
@@ -121,7 +128,7 @@ def measure(environments: int) -> dict[str, float]:
     tail = "" if environments == BATCHES[0] else f"_n{environments}"
     peers = {name: Peer(name, environments) for name in PEERS} if PEERS_PYTHON.exists() else {}
     ours = {kind: Ours(environments, kind) for kind in (None, "numpy", "python", "python_all")}
-    randomized = Ours(environments, None, RANDOMIZED)
+    scenes = {name: Ours(environments, None, config) for name, config in SCENES.items()}
     rates: dict[str, list[float]] = {}
     ratios: dict[str, list[float]] = {}
     try:
@@ -129,8 +136,9 @@ def measure(environments: int) -> dict[str, float]:
             own = {kind: player.play(SECONDS) for kind, player in ours.items()}
             for kind, rate in own.items():
                 rates.setdefault(f"sim_steps_per_cpu_s{_KINDS[kind]}{tail}", []).append(rate)
-            rates.setdefault(f"sim_steps_per_cpu_s_randomized{tail}", []).append(rate := randomized.play(SECONDS))
-            ratios.setdefault(f"sim_randomized_share{tail}", []).append(rate / own[None])
+            for name, player in scenes.items():
+                rates.setdefault(f"sim_steps_per_cpu_s_{name}{tail}", []).append(rate := player.play(SECONDS))
+                ratios.setdefault(f"sim_{name}_share{tail}", []).append(rate / own[None])
             for name, peer in peers.items():
                 rate = peer.play(SECONDS)
                 rates.setdefault(f"{name}_steps_per_cpu_s{tail}", []).append(rate)
@@ -146,7 +154,7 @@ _KINDS = {None: "", "numpy": "_with_numpy_reward", "python": "_with_reward", "py
 
 def main() -> None:
     for key, value in figures().items():
-        print(f"{key:<48} {value:>12,.1f}")
+        print(f"{key:<48} {value:>12,.2f}")
 
 
 if __name__ == "__main__":
