@@ -9,6 +9,7 @@ from kuberacer.coach.agent import Agent
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.frame_stack import Observations
+from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.rollout.training_videos import Lookout
 from kuberacer.sim.params import ParamArrays
@@ -22,7 +23,7 @@ class Collector:
 
     def __init__(
         self,
-        sim: RaceSim,
+        sim: RaceSim | AmongRivals,
         reward: BatchedReward,
         agent: Agent,
         metadata: ModelMetadata,

@@ -15,6 +15,7 @@ from kuberacer.rollout.collector import BatchedReward
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.frame_stack import Observations
 from kuberacer.rollout.seats import Seats
+from kuberacer.rollout.simulator import equipment
 from kuberacer.rollout.trial import INCIDENTS, Rules, Trial
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
@@ -40,18 +41,6 @@ class Racer:
         return self.trials[-1]
 
 
-def sensors_of(entrants: Sequence[Entrant]) -> tuple[str, ...]:
-    """What the cars of a race are equipped with: one camera, and a lidar when any of them has one.
-
-    Raises UserError when they have different cameras.
-    """
-    cameras = list(dict.fromkeys(entrant.metadata.camera for entrant in entrants))
-    if len(cameras) > 1:
-        raise UserError(f"the racers' cameras differ: {', '.join(cameras)}", "let models with one kind of camera race")
-    lidars = [entrant.metadata.lidar for entrant in entrants if entrant.metadata.lidar]
-    return (cameras[0], *lidars[:1])
-
-
 class Evaluation:
     """The entrants' trials on one track. After `run`, `trials` has those of each entrant and `reels` the films."""
 
@@ -74,7 +63,14 @@ class Evaluation:
         scene = replace(config.scene, together=self.together)
         config = replace(config, start="line", max_steps=MAX_STEPS * self.laps, scene=scene)
         cars, colors = self.races * self.together, [entrant.color for entrant in entrants]
-        self.sim = RaceSim(track, cars, seed=seed, config=config, sensors=sensors_of(entrants), colors=colors)
+        self.sim = RaceSim(
+            track,
+            cars,
+            seed=seed,
+            config=config,
+            sensors=equipment([entrant.metadata for entrant in entrants]),
+            colors=colors,
+        )
         self.sim.reset()
         self.sim.render()
         self.racers = [Racer(car, [Trial(car // self.together + 1)]) for car in range(self.sim.cars)]

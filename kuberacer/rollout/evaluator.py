@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
+from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.handout import NodeCache, Setup
 from kuberacer.rollout.policy_loader import PolicyLoader
 from kuberacer.rollout.worker import Pace, read_setup
@@ -25,7 +26,7 @@ class Evaluator:
     def run(self) -> None:
         """Until the training says that it is over."""
         done: tuple[str, int] | None = None
-        setups: dict[str, Setup] = {}
+        setups: dict[str, tuple[Setup, list[Entrant]]] = {}
         while True:
             self.pace.touch()
             newest = self.broker.look(self.laps, "evaluates")[0]
@@ -36,11 +37,12 @@ class Evaluator:
                 time.sleep(LOOK_S)
                 continue
             if newest.setup not in setups:
-                setups = {newest.setup: read_setup(self.cache, newest)}
-            if self._drive(newest, setups[newest.setup]):
+                setup = read_setup(self.cache, newest)
+                setups = {newest.setup: (setup, setup.entrants(lambda digest: self.cache.fetch(digest, "pb")))}
+            if self._drive(newest, *setups[newest.setup]):
                 done = (newest.session, newest.version)
 
-    def _drive(self, newest: Announcement, setup: Setup) -> bool:
+    def _drive(self, newest: Announcement, setup: Setup, rivals: list[Entrant]) -> bool:
         self.loader.want(newest)
         loaded = self.loader.newest(5.0)
         if loaded is None or loaded[0] != newest:
@@ -51,7 +53,7 @@ class Evaluator:
             self.pace.touch()
             return policy.best_actions(frames)
 
-        lap = setup.drive_laps(actions, setup.stack)
+        lap = setup.drive_laps(actions, setup.stack, rivals)
         self.laps += 1
         self.broker.tell_lap(newest.session, newest.version, asdict(lap))
         self.say(f"policy {newest.version}: {lap.laps} laps, {lap.progress:.0f} %, {lap.seconds:.2f} s")

@@ -8,10 +8,11 @@ import fcntl
 import hashlib
 import json
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -19,14 +20,30 @@ from kuberacer.cache import cache_folder
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
+from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.laps import STARTS, Lap, Policy, drive_laps
 from kuberacer.rollout.rules_json import rules_from_json, rules_to_json
+from kuberacer.rollout.simulator import simulator
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.track import Track
 from kuberacer.store.client import ObjectStore
 
+if TYPE_CHECKING:
+    from kuberacer.rollout.rivals import AmongRivals
+    from kuberacer.sim.race_sim import RaceSim
+
 SCHEMA = 2
 KEPT_POLICIES = 4  # in the store and in a node's cache: the newest, and those that a slow worker may still ask for
+
+
+@dataclass(frozen=True)
+class RivalModel:
+    """A model that drives beside the learner's cars. graph: digest of its frozen graph, metadata: its JSON."""
+
+    graph: str
+    metadata: str
+    name: str
+    color: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,7 @@ class Setup:
     """route: (n, 6) as in a route file. metadata: model metadata's JSON. environment: what build_sim_image wrote.
 
     rules: of the episodes. lap_rules: of the deterministic laps, lap_starts of them; reward_counts: their reward says
-    which policy is the best."""
+    which policy is the best. rivals: one for each other car of a group. color: the learner's cars'."""
 
     track_name: str
     route: list[list[float]]
@@ -49,6 +66,8 @@ class Setup:
     lap_rules: SimConfig = SimConfig()  # noqa: RUF009
     lap_starts: int = STARTS
     reward_counts: bool = False
+    rivals: tuple[RivalModel, ...] = ()
+    color: str = "Black"
     schema: int = SCHEMA
 
     def track(self) -> Track:
@@ -56,6 +75,23 @@ class Setup:
 
     def model(self) -> ModelMetadata:
         return ModelMetadata.parse(self.metadata, self.algorithm)
+
+    def entrants(self, graph: Callable[[str], Path]) -> list[Entrant]:
+        """The rivals, ready to drive. graph: gives the file of a digest."""
+        if not self.rivals:
+            return []
+        from kuberacer.rollout.rival_models import CarPolicy  # OpenVINO: a second that a time trial does without
+
+        found = []
+        for rival in self.rivals:
+            metadata = ModelMetadata.parse(rival.metadata)
+            policy = CarPolicy(graph(rival.graph), metadata, rival.name)
+            found.append(Entrant(policy.best_actions, metadata, policy.stack, rival.name, rival.color, rival.name))
+        return found
+
+    def simulator(self, rivals: Sequence[Entrant], seed: int, clean: bool = False) -> "RaceSim | AmongRivals":
+        """What the learner's cars play in."""
+        return simulator(self.track(), self.cars, self.model(), self.rules, seed, clean, rivals, self.color)
 
     def reward_process(self, cars: int, index: int = 0) -> RewardProcess:
         """The reward function for so many cars of a worker; the caller closes it."""
@@ -65,18 +101,19 @@ class Setup:
             extra_paths=[site] if site else [], seed=self.seed + index,
         )  # fmt: skip
 
-    def drive_laps(self, policy: Policy, stack: int) -> Lap:
+    def drive_laps(self, policy: Policy, stack: int, rivals: Sequence[Entrant] = ()) -> Lap:
         """The deterministic laps of a policy that sees `stack` time steps."""
         # A process for each drive: what a reward function remembers of one policy's laps is not the next one's.
         with self.reward_process(self.lap_starts) if self.reward_counts else nullcontext() as reward:
             return drive_laps(
-                policy, self.track(), self.model(), stack, self.seed, self.lap_rules, self.lap_starts, reward
+                policy, self.track(), self.model(), stack, self.seed, self.lap_rules, self.lap_starts, reward, rivals
             )
 
     def to_bytes(self) -> bytes:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("rules", "lap_rules"):
             values[name] = rules_to_json(values[name])
+        values["rivals"] = [asdict(rival) for rival in self.rivals]
         return json.dumps(values, sort_keys=True).encode()
 
     @classmethod
@@ -87,6 +124,7 @@ class Setup:
             raise ValueError(f"a setup of schema {values.get('schema')}: trainer and workers must be of one version")
         for name in ("rules", "lap_rules"):
             values[name] = rules_from_json(values[name])
+        values["rivals"] = tuple(RivalModel(**rival) for rival in values["rivals"])
         return cls(**values)
 
 
@@ -103,6 +141,11 @@ class Handout:
         digest = hashlib.sha256(data).hexdigest()
         self.store.put_bytes(key(self.run, digest, "json"), data, "application/json")
         return digest
+
+    def rival(self, graph: Path) -> None:
+        """Put the frozen graph of a rival, for as long as the training goes on."""
+        data = graph.read_bytes()
+        self.store.put_bytes(key(self.run, hashlib.sha256(data).hexdigest(), "pb"), data)
 
     def policy(self, graph: Path) -> str:
         """Put a frozen graph; its digest."""

@@ -1,7 +1,8 @@
 """Deterministic laps: how well a policy drives, without exploration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from kuberacer.rollout.simulator import simulator
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import Track
+
+if TYPE_CHECKING:
+    from kuberacer.rollout.entrants import Entrant
 
 Policy = Callable[[Observation], np.ndarray]  # what the cars see -> actions
 STARTS = 5  # the line, and more places: who completes a lap from each has not been lucky once
@@ -47,13 +51,15 @@ def drive_laps(
     rules: SimConfig = RULES,
     starts: int = STARTS,
     reward: Callable[[ParamArrays], np.ndarray] | None = None,
+    rivals: Sequence["Entrant"] = (),
 ) -> Lap:
     """One car from each start, without resets. The simulator is deterministic: one try says what many would.
 
     rules: race_rules.lap_rules; what they draw (places of objects, domain randomisation) is drawn from the seed, the
-    same each time. reward: makes the laps' reward, and not their number, what counts; for `starts` cars."""
+    same each time. reward: makes the laps' reward, and not their number, what counts; for `starts` cars. rivals: drive
+    beside each of them."""
     # Car 0 starts on the line, the others spread over the lap.
-    sim = simulator(track, starts, metadata, rules, seed)
+    sim = simulator(track, starts, metadata, rules, seed, rivals=rivals)
     sim.reset()
     sim.render()
     observations = Observations(sim, metadata, stack)

@@ -12,6 +12,7 @@ from kuberacer.coach.sensors import Observation
 from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.rollout.fragment import ENDS, Fragment, Tag
 from kuberacer.rollout.frame_stack import Observations
+from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.sim.camera_noise import CameraNoise
 from kuberacer.sim.params import ParamArrays
@@ -36,7 +37,7 @@ class Player:
 
     def __init__(
         self,
-        sim: RaceSim | ExternalSim,
+        sim: RaceSim | AmongRivals | ExternalSim,
         reward: BatchedReward,
         metadata: ModelMetadata,
         stack: int,

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from kuberacer.rollout.external_sim import ExternalSim
+from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.sim.race_sim import RaceSim
 
 
@@ -33,7 +34,7 @@ class TraceRecorder:
 
     def record(
         self,
-        sim: RaceSim | ExternalSim,
+        sim: RaceSim | AmongRivals | ExternalSim,
         episodes: np.ndarray,
         actions: np.ndarray,
         steering: np.ndarray,

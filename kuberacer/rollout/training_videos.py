@@ -19,6 +19,7 @@ from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.formats.write import write_atomically
 from kuberacer.report.recording import CAR, STEPS_PER_SECOND, Recording
 from kuberacer.rollout.fragment import Fragment
+from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 from kuberacer.store.client import ObjectStore
@@ -59,7 +60,7 @@ class Lookout:
     def begin(self, iteration: int) -> None:
         self.watching, self.noted = filmed(iteration, self.every), 0
 
-    def look(self, sim: RaceSim) -> None:
+    def look(self, sim: RaceSim | AmongRivals) -> None:
         """Before `advance`, at every step."""
         if not self.watching or self.noted == LONGEST:
             return

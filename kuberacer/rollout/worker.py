@@ -19,7 +19,7 @@ from kuberacer.rollout.fragment import Fragment, Tag, encode
 from kuberacer.rollout.handout import NodeCache, Setup
 from kuberacer.rollout.player import BatchedReward, Player
 from kuberacer.rollout.policy_loader import PolicyLoader
-from kuberacer.rollout.simulator import simulator
+from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.sim.race_sim import RaceSim
 
 LONGEST_LOOK_S = 1.0
@@ -140,9 +140,10 @@ class RolloutWorker:
         rng = np.random.default_rng([setup.seed, self.index, zlib.crc32(self.broker.name.encode())])
         return Player(sim, reward, setup.model(), setup.stack, rng, self.pace)
 
-    def _own(self, setup: Setup) -> RaceSim:
+    def _own(self, setup: Setup) -> RaceSim | AmongRivals:
         rules, seed = setup.rules, setup.seed + self.index
-        sim = simulator(setup.track(), setup.cars, setup.model(), rules, seed, clean=rules.randomization)
+        rivals = setup.entrants(lambda digest: self.cache.fetch(digest, "pb"))
+        sim = setup.simulator(rivals, seed, clean=rules.randomization)
         for _ in range(self.index % STARTS):
             sim.reset()  # other starting places than its neighbours'
         return sim

@@ -3,11 +3,11 @@
 import argparse
 import json
 import os
-import shutil
 import signal
 import socket
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,29 +21,29 @@ from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
-from kuberacer.formats.write import write_atomically
 from kuberacer.reward.process import RewardProcess
 from kuberacer.rollout.assemble import Episodes
 from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.distributed import DistributedTrainer
+from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.fragment import Fragment
 from kuberacer.rollout.handout import Handout, Setup
 from kuberacer.rollout.laps import Lap
 from kuberacer.rollout.local_workers import LocalWorkers
 from kuberacer.rollout.own_pod import in_cluster
 from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
-from kuberacer.rollout.records import HISTORY, METRICS, Records
+from kuberacer.rollout.records import Records
 from kuberacer.rollout.redis_server import RedisServer
-from kuberacer.rollout.simulator import simulator
 from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer
-from kuberacer.rollout.training_videos import Lookout, TrainingVideos, fetch_videos, filmed, played_elsewhere
+from kuberacer.rollout.training_rivals import TrainingRivals
+from kuberacer.rollout.training_videos import Lookout, TrainingVideos, filmed, played_elsewhere
 from kuberacer.rollout.workers import RedisAddress, Workers
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
-from kuberacer.stages.executor_output import write_metrics
 from kuberacer.stages.train_arguments import arguments
+from kuberacer.stages.train_outputs import collect
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.log_copy import LogCopy, log_key
 
@@ -76,13 +76,14 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
         environment = json.loads(options.environment.read_text(encoding="utf-8"))
         with Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints:
             resume(checkpoints, records)
-            setup = rollout_setup(options, race, metadata, source, environment, agent)
+            rivals = TrainingRivals.fetch(race, Path(work))
+            setup = rollout_setup(options, race, rivals, metadata, source, environment, agent)
             if options.rollout_workers:
-                progress = train_distributed(options, setup, hyper, agent, records, checkpoints)
+                progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints)
             else:
                 with setup.reward_process(cars) as reward:
                     print(f"training {agent.precision}, reward {reward.path}", flush=True)
-                    progress = train(options, setup, hyper, agent, reward, records, checkpoints)
+                    progress = train(options, setup, rivals, hyper, agent, reward, records, checkpoints)
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
@@ -106,6 +107,7 @@ def resume(checkpoints: Checkpointing, records: Records) -> None:
 def train(
     options: argparse.Namespace,
     setup: Setup,
+    rivals: TrainingRivals,
     hyper: Hyperparameters,
     agent: Agent,
     reward: RewardProcess,
@@ -114,7 +116,8 @@ def train(
 ) -> Progress:
     progress = records.progress()
     track, metadata, lookout = setup.track(), setup.model(), Lookout(options.training_videos)
-    sim = simulator(track, setup.cars, metadata, setup.rules, setup.seed + agent.iteration)
+    entrants = setup.entrants(rivals.graphs.__getitem__)
+    sim = setup.simulator(entrants, setup.seed + agent.iteration)
     collector = Collector(
         sim, reward, agent, metadata, agent.stack_size, next_episode=records.next_episode(), lookout=lookout
     )
@@ -136,7 +139,7 @@ def train(
             collector=collector,
             budget=budget,
             freeze=checkpoints.freeze,
-            drive_laps=lambda graph: laps_of(graph, setup),
+            drive_laps=lambda graph: laps_of(graph, setup, entrants),
             keep=keep,
             say=say,
             progress=progress,
@@ -147,6 +150,7 @@ def train(
 def rollout_setup(
     options: argparse.Namespace,
     race: RaceConfig,
+    rivals: TrainingRivals,
     metadata: ModelMetadata,
     source: str,
     environment: dict[str, Any],
@@ -167,12 +171,15 @@ def rollout_setup(
         lap_rules=lap_rules(race),
         lap_starts=race.min_eval_trials,
         reward_counts=race.best_model_metric == "reward",
+        rivals=rivals.models,
+        color=race.cars[0].color,
     )
 
 
 def train_distributed(
     options: argparse.Namespace,
     setup: Setup,
+    rivals: TrainingRivals,
     hyper: Hyperparameters,
     agent: Agent,
     records: Records,
@@ -196,6 +203,9 @@ def train_distributed(
         if filmed(iteration, options.training_videos):
             videos.draw(iteration, played_elsewhere(track, fragments, iteration))
 
+    handout = Handout(checkpoints.store, options.run)
+    for graph in rivals.graphs.values():
+        handout.rival(graph)
     image = image_of_pods(options, setup.environment)
     with (
         TrainingVideos(options.run, checkpoints.work, checkpoints.store, say) as videos,
@@ -207,14 +217,14 @@ def train_distributed(
         trainer = DistributedTrainer(
             agent=agent,
             broker=broker,
-            handout=Handout(checkpoints.store, options.run),
+            handout=handout,
             workers=workers,
             count=options.rollout_workers,
             setup=setup,
             budget=budget,
             work=checkpoints.work,
             freeze=checkpoints.freeze,
-            drive_laps=lambda graph: laps_of(graph, setup),
+            drive_laps=lambda graph: laps_of(graph, setup, setup.entrants(rivals.graphs.__getitem__)),
             keep=lambda turn, done, trace: checkpoints.keep(turn, done, trace, track.length),
             told=told,
             film=film,
@@ -255,60 +265,13 @@ def workers_for(options: argparse.Namespace, image: str, redis: RedisAddress, wo
     return LocalWorkers(options.run, redis, StoreSettings.from_environment().environment(), work / "worker-logs")
 
 
-def laps_of(graph: Path, setup: Setup) -> Lap:
+def laps_of(graph: Path, setup: Setup, rivals: Sequence[Entrant]) -> Lap:
     """How the very graph drives which the car would get."""
     policy = FrozenPolicy(graph, setup.model())
     try:
-        return setup.drive_laps(policy.best_actions, policy.stack_size)
+        return setup.drive_laps(policy.best_actions, policy.stack_size, rivals)
     finally:
         policy.close()
-
-
-def collect(
-    options: argparse.Namespace,
-    metadata: ModelMetadata,
-    hyper: Hyperparameters,
-    agent: Agent,
-    progress: Progress,
-    records: Records,
-    checkpoints: Checkpointing,
-) -> None:
-    """Write the stage's outputs from what lies in the store."""
-    assert progress.best is not None, "at least one iteration was done"
-    checkpoints.fetch_best(options.checkpoint)
-    checkpoints.finish()
-    (options.checkpoint / "model_metadata.json").write_text(metadata.to_json(), encoding="utf-8")
-    (options.checkpoint / "hyperparameters.json").write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
-    checkpoints.fetch_traces(options.simtrace)
-    fetch_videos(checkpoints.store, options.run, options.videos)
-    for path, source in (
-        (options.training_metrics, records.folder / METRICS),
-        (options.history, records.folder / HISTORY),
-    ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, path)
-    best = progress.best
-    summary = {
-        "first_lap_s": progress.first_lap_s,
-        "steps": agent.total_steps,
-        "iterations": agent.iteration,
-        "episodes": progress.episodes,
-        "seconds": round(progress.seconds, 3),
-        "precision": agent.precision,
-        "best": {
-            "iteration": progress.best_iteration,
-            "completed": best.completed,
-            "laps": best.laps,
-            "progress": best.progress,
-            "seconds": best.seconds,
-        },
-    }
-    write_atomically(options.summary, json.dumps(summary, indent=1) + "\n")
-    if options.executor_output:
-        figures = {"steps": agent.total_steps, "iterations": agent.iteration, "seconds": round(progress.seconds, 3)}
-        if progress.first_lap_s is not None:
-            figures["first_lap_s"] = round(progress.first_lap_s, 3)
-        write_metrics(options.executor_output, "metrics", figures)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,6 @@ BY_PROGRESS = "def reward_function(params):\n    return params['progress']\n"
 KEYS = {
     "RACE_TYPE": "OBJECT_AVOIDANCE",
     "OBJECT_POSITIONS": ["0.2,1", "0.6,-1"],
-    "NUMBER_OF_BOT_CARS": 2,
-    "IS_LANE_CHANGE": True,
     "ENABLE_DOMAIN_RANDOMIZATION": True,
     "START_POSITION_OFFSET": 0.5,
 }
