@@ -1,5 +1,6 @@
 """Videos of a recording, in the three views that a DeepRacer bucket has: mp4/camera-{pip,45degree,topview}."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,15 +26,19 @@ def film(recording: Recording, view: View, path: Path, car: int = 0) -> None:
 
 
 def film_views(recording: Recording, paths: dict[View, Path], car: int = 0) -> None:
-    """Several views at once: what they share is drawn once."""
+    """Several views at once: what they share is drawn once, and while a step is encoded the next one is drawn."""
     pictures = Pictures(recording, tuple(paths), car)
-    with ExitStack() as files:
+    with ExitStack() as files, ThreadPoolExecutor(len(paths), "encode") as encoders:
         videos = {view: files.enter_context(Mp4(path, WIDTH, HEIGHT, STEPS_PER_SECOND)) for view, path in paths.items()}
+        encoding: list[Future[None]] = []
         for step in range(len(recording)):
-            last = step == len(recording) - 1
-            for view, picture in pictures.at(step).items():
-                for _ in range(LAST_FRAMES if last else 1):
-                    videos[view].add(picture)
+            times = LAST_FRAMES if step == len(recording) - 1 else 1
+            drawn = pictures.at(step)
+            for one in encoding:
+                one.result()
+            encoding = [encoders.submit(videos[view].add, picture, times) for view, picture in drawn.items()]
+        for one in encoding:
+            one.result()
 
 
 class Pictures:

@@ -43,9 +43,10 @@ class Mp4:
         if kind is not None:
             self.path.unlink(missing_ok=True)
 
-    def add(self, picture: np.ndarray) -> None:
-        """(height, width, 3) uint8."""
+    def add(self, picture: np.ndarray, times: int = 1) -> None:
+        """(height, width, 3) uint8, as one frame or several."""
         to_yuv420(np.ascontiguousarray(picture), self.planes)
-        frame = av.VideoFrame.from_ndarray(self.planes, format="yuv420p")
-        for packet in self.stream.encode(frame):
-            self.container.mux(packet)
+        for _ in range(times):
+            frame = av.VideoFrame.from_ndarray(self.planes, format="yuv420p")
+            for packet in self.stream.encode(frame):
+                self.container.mux(packet)
