@@ -90,6 +90,7 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
         arguments = {**record.parameters, "run": record.run}
         if "track" in arguments:
             arguments["track"] = store.address_of_track(arguments["track"])
+        store.race(arguments)
         runner = LocalRunner(
             pipeline=pipeline,
             environments=Environments(),

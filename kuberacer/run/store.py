@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kuberacer.errors import UserError
 from kuberacer.run.files import must_exist
+from kuberacer.run.rivals import put_model, with_addresses
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.server import SeaweedServer
@@ -31,6 +33,12 @@ class Store:
         key = f"inputs/{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}/{file.name}"
         self.objects.put_file(key, file)
         return self.objects.address(key)
+
+    def race(self, arguments: dict[str, Any]) -> None:
+        """Rivals of `race` and `evaluation` that are folders of this machine go into the store, too."""
+        for name in ("race", "evaluation"):
+            if arguments.get(name):
+                arguments[name] = with_addresses(arguments[name], name, lambda folder: put_model(self.objects, folder))
 
 
 @contextlib.contextmanager

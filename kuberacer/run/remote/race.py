@@ -16,6 +16,7 @@ from kuberacer.run.remote.follow import Follower, until_ended
 from kuberacer.run.remote.model import Engine
 from kuberacer.run.remote.stores import runs_store
 from kuberacer.run.results import wanted_artifacts
+from kuberacer.run.rivals import local_rivals
 from kuberacer.run.store import Store
 
 BACKENDS = ("argo", "kfp")
@@ -117,10 +118,13 @@ def _arguments(engine: Engine, file: RecordFile) -> dict[str, object]:
     track, reward = given.get("track"), given.get("reward")
     is_file = track is not None and not track.startswith("s3://") and (track.endswith(".npy") or Path(track).exists())
     is_long = reward is not None and len(reward.encode()) > LONGEST
-    if is_file or is_long:
+    has_rivals = any(local_rivals(str(given[name]), name) for name in ("race", "evaluation") if given.get(name))
+    if is_file or is_long or has_rivals:
         with runs_store(engine.cluster, engine.namespace) as store:
             if is_file:
                 given["track"] = Store(store, {}, "").address_of_track(str(track))
+            if has_rivals:
+                Store(store, {}, "").race(given)
             if is_long:
                 data = str(reward).encode()
                 key = f"inputs/{hashlib.sha256(data).hexdigest()[:16]}/reward_function.py"
