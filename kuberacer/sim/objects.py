@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from kuberacer.errors import UserError
 from kuberacer.sim import bot_kernels, object_kernels
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.geometry import RouteTables
@@ -43,7 +44,10 @@ class Objects:
         if cars % self.together:
             raise ValueError(f"{cars} cars cannot share tracks by {self.together}")
         if self.together > 1 and config.alternate_direction:
-            raise ValueError("cars that share a track cannot change direction each by itself")
+            raise UserError(
+                "cars that share a track cannot change direction every episode, each by itself",
+                "leave ALTERNATE_DRIVING_DIRECTION away, or race one model",
+            )
         boxes, bots = layout(scene.boxes, track, "boxes"), layout(scene.bots, track, "bots")
         self.rows = np.zeros((cars, scene.objects), OBJECT)
         self.bots = np.zeros((cars, scene.bots.count), bot_kernels.BOT)

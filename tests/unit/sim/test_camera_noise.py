@@ -6,9 +6,11 @@ import pytest
 from kuberacer.sim.camera_noise import CameraNoise
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
+from kuberacer.sim.scene import Boxes, Scene
 from sim.roads import oval
 
-CONFIG = SimConfig(randomization=True, max_steps=40)
+BOXES = Scene(boxes=Boxes(count=4, random=True, spacing=1.0))
+CONFIG = SimConfig(randomization=True, max_steps=40, scene=BOXES)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from kuberacer.errors import UserError
 from kuberacer.sim.params import OBJECT_KEYS, params_dict
 from kuberacer.sim.race_sim import RaceSim, SimConfig
 from kuberacer.sim.scene import INNER, OUTER, Bots, Boxes, Scene
@@ -250,6 +251,32 @@ def test_bots_without_lane_change_stay_on_their_lane():
     assert np.abs(np.abs(sim.objects["offset"]) - 0.2) == pytest.approx(0.0, abs=0.01)
 
 
+def test_bots_drive_in_the_driving_direction():
+    bots = Bots(count=2, speed=0.6, places=((0.2, INNER), (0.7, OUTER)))
+    sim = race(Scene(bots=bots), oval(), reverse_direction=True)
+    before = sim.objects[0].copy()
+    for _ in range(15):
+        sim.advance(np.zeros(1), np.zeros(1))
+        sim.stop(np.array([True]))
+    after = sim.objects[0]
+    assert after["distance"] - before["distance"] == pytest.approx([0.6, 0.6], abs=0.02)
+    way = np.stack([after["x"] - before["x"], after["y"] - before["y"]], axis=1)
+    turned = np.cross(np.stack([before["x"], before["y"]], axis=1), way)
+    assert (turned < 0).all(), "clockwise around the middle"
+    along = np.degrees(np.arctan2(way[:, 1], way[:, 0])) - np.degrees(before["heading"])
+    assert np.abs((along + 180) % 360 - 180).max() < 15
+    assert np.sign(after["offset"]).tolist() == [-1.0, 1.0]  # the inside is on the right
+
+
+def test_alternating_direction_takes_the_boxes_along():
+    sim = race(Scene(boxes=Boxes(count=1, places=((0.2, INNER),))), oval(), alternate_direction=True)
+    forward = sim.objects[0, 0].copy()
+    sim.reset()
+    backward = sim.objects[0, 0].copy()
+    assert forward["distance"] == pytest.approx(backward["distance"], abs=0.05)
+    assert np.hypot(forward["x"] - backward["x"], forward["y"] - backward["y"]) > 1.0
+
+
 def test_cars_that_share_a_track_see_each_other_where_they_are():
     sim = race(Scene(boxes=Boxes(count=2), together=3), oval(), 6, start="advance", seed=1)
     steering, speed = np.array([3.0, -2.0, 1.0, 4.0, 5.0, 0.0]), np.array([1.0, 0.8, 1.2, 0.7, 0.9, 1.1])
@@ -321,7 +348,7 @@ def test_shared_boxes_stay_when_one_car_begins_anew():
 def test_what_cannot_be_shared_is_refused():
     with pytest.raises(ValueError, match="share tracks by 2"):
         RaceSim(oval(), 3, config=SimConfig(scene=Scene(together=2)))
-    with pytest.raises(ValueError, match="change direction"):
+    with pytest.raises(UserError, match="change direction"):
         RaceSim(oval(), 2, config=SimConfig(scene=Scene(together=2), alternate_direction=True))
 
 
