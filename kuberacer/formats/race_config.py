@@ -123,6 +123,8 @@ class RaceConfig:
                 key.value(name, value, document)
             else:
                 values[name.lower()] = key.value(name, value, document)
+        parts = (part.strip() for names in values["world_name"] for part in names.split(","))
+        values["world_name"] = tuple(part for part in parts if part)
         _count_objects(values, given, document)
         race = cls(**values, given=frozenset(given), unused=unused)
         race._check(purpose, document)

@@ -8,6 +8,7 @@ from string import Template
 
 TEMPLATE = Path(__file__).with_name("report.html")
 VIDEO_LIMIT = 24 << 20  # bytes; a longer video stays beside the report
+WIDE = 7  # columns; a table of more goes over the page's whole width
 
 
 @dataclass
@@ -21,14 +22,13 @@ class Page:
     tables: list[tuple[str, list[str], list[list[str]]]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)  # (title, preformatted text)
     video: bytes | None = None
-    wide_tables: bool = False  # each over the page's whole width
 
     def render(self) -> str:
         parts = [_tiles(self.tiles)]
         if self.video is not None and len(self.video) <= VIDEO_LIMIT:
             parts.append(_video(self.video))
         parts += [_figure(*entry) for entry in self.figures]
-        parts += [_table(*entry, wide=self.wide_tables) for entry in self.tables]
+        parts += [_table(*entry) for entry in self.tables]
         parts += [_text(*entry) for entry in self.texts]
         return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
             title=html.escape(self.title), subtitle=html.escape(self.subtitle), content="\n".join(parts)
@@ -60,11 +60,12 @@ def _figure(title: str, caption: str, picture: bytes) -> str:
     return f"<section><h2>{name}</h2><figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure></section>"
 
 
-def _table(title: str, header: list[str], rows: list[list[str]], wide: bool) -> str:
+def _table(title: str, header: list[str], rows: list[list[str]]) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    section = "<section class='wide'>" if len(header) > WIDE else "<section>"
     return (
-        f"<section{' class=wide' if wide else ''}><h2>{html.escape(title)}</h2><div class='scroll'><table>"
+        f"{section}<h2>{html.escape(title)}</h2><div class='scroll'><table>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
 

@@ -89,7 +89,6 @@ class Board:
             subtitle=f"Best lap with penalties, from the model cards of {tiles[0][0]} runs{left_out}",
             tiles=tiles,
             tables=shown or [("No entries", ["nothing was published here yet"], [])],
-            wide_tables=True,
         ).render()
 
 

@@ -84,10 +84,12 @@ def trial_times(tracks: list[TrackResult], car: int = 0) -> bytes:
     return png(made)
 
 
-def path_on_track(track: Track, rows: list[TraceRow]) -> bytes:
-    """Where the car drove, coloured by its measured speed."""
+def path_on_track(track: Track, rows: list[TraceRow], fastest: np.ndarray | None = None) -> bytes:
+    """Where the car drove, coloured by its measured speed. fastest (n, 2): the way of the fastest possible lap."""
     made, axes = figure(7.2, 5.4)
     draw_track(axes, track)
+    if fastest is not None:
+        axes.plot(*fastest.T, color=RED, linewidth=1.0, label="fastest possible")
     points = np.array([(row.x, row.y) for row in rows])
     if len(points) > 1:
         speeds = measured_speed(rows)[1:]

@@ -28,19 +28,21 @@ def open_store(settings: StoreSettings, address: str) -> tuple[ObjectStore, str]
     return ObjectStore(settings.model_copy(update={"kuberacer_s3_bucket": bucket})), prefix.strip("/")
 
 
+def check_model(settings: StoreSettings, address: str, which: str) -> None:
+    """Raises UserError when there is no such model: before anything is trained for a race against it."""
+    store, prefix = open_store(settings, address)
+    _metadata(store, prefix)
+    names = _names(store, prefix)
+    _source(store, prefix, _iteration(store, prefix, which, names), names)
+
+
 def fetch_model(store: ObjectStore, prefix: str, which: str, folder: Path) -> ModelMetadata:
     """Write a model's GRAPH and METADATA into a folder. which: "best", "last", an iteration or a checkpoint's name.
 
     Raises UserError naming what is missing or unfit."""
-    text = _small(store, f"{prefix}/model/{METADATA}", "give MODEL_S3_PREFIX of a published model")
+    metadata, text = _metadata(store, prefix)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METADATA).write_bytes(text)
-    try:
-        metadata = ModelMetadata.parse(text.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UserError(f"{store.address(prefix)}: {METADATA} is no text", "give a model that was published") from None
-    except UserError as error:
-        raise UserError(f"{store.address(prefix)}: {error.cause}", error.remedy) from None
     fetch_graph(store, prefix, which, metadata, folder)
     return metadata
 
@@ -49,27 +51,49 @@ def fetch_graph(store: ObjectStore, prefix: str, which: str, metadata: ModelMeta
     """Write the frozen GRAPH of one of a run's checkpoints into a folder; its iteration. Raises UserError.
 
     Where only the checkpoint itself is there, it is frozen here."""
-    names = {key.rsplit("/", 1)[1] for key in store.list(f"{prefix}/model/")}
+    names = _names(store, prefix)
     iteration = _iteration(store, prefix, which, names)
+    source = _source(store, prefix, iteration, names)
     folder.mkdir(parents=True, exist_ok=True)
-    if f"model_{iteration}.pb" in names:
-        _fetch(store, f"{prefix}/model/model_{iteration}.pb", folder / GRAPH)
+    if source.endswith(".pb"):
+        _fetch(store, f"{prefix}/model/{source}", folder / GRAPH)
         return iteration
-    name = next((name for name in _checkpoints(names) if name.startswith(f"{iteration}_")), None)
-    if name is None:
-        there = [str(number) for number in sorted(_iterations(names))]
-        shown = ", ".join(there if len(there) < 7 else [*there[:3], "…", *there[-3:]]) or "none"
-        raise UserError(
-            f"{store.address(prefix)} has no model of iteration {iteration}",
-            f"EVAL_CHECKPOINT takes best, last, or an iteration that is there: {shown}",
-        )
     for part in checkpoint_files.PARTS:
-        _fetch(store, f"{prefix}/model/{name}{part}", folder / f"{name}{part}")
-    (folder / checkpoint_files.POINTER).write_text(name)
+        _fetch(store, f"{prefix}/model/{source}{part}", folder / f"{source}{part}")
+    (folder / checkpoint_files.POINTER).write_text(source)
     from kuberacer.coach.freeze import freeze_checkpoint  # not at the top: TensorFlow, which workers do without
 
     freeze_checkpoint(folder, folder / GRAPH, metadata)
     return iteration
+
+
+def _names(store: ObjectStore, prefix: str) -> set[str]:
+    return {key.rsplit("/", 1)[1] for key in store.list(f"{prefix}/model/")}
+
+
+def _metadata(store: ObjectStore, prefix: str) -> tuple[ModelMetadata, bytes]:
+    text = _small(store, f"{prefix}/model/{METADATA}", "give MODEL_S3_PREFIX of a published model")
+    try:
+        return ModelMetadata.parse(text.decode("utf-8")), text
+    except UnicodeDecodeError:
+        raise UserError(f"{store.address(prefix)}: {METADATA} is no text", "give a model that was published") from None
+    except UserError as error:
+        raise UserError(f"{store.address(prefix)}: {error.cause}", error.remedy) from None
+
+
+def _source(store: ObjectStore, prefix: str, iteration: int, names: set[str]) -> str:
+    """The name of an iteration's frozen graph, or where there is none of its checkpoint."""
+    if f"model_{iteration}.pb" in names:
+        return f"model_{iteration}.pb"
+    for name in _checkpoints(names):
+        if name.startswith(f"{iteration}_"):
+            return name
+    there = [str(number) for number in sorted(_iterations(names))]
+    shown = ", ".join(there if len(there) < 7 else [*there[:3], "…", *there[-3:]]) or "none"
+    raise UserError(
+        f"{store.address(prefix)} has no model of iteration {iteration}",
+        f"EVAL_CHECKPOINT takes best, last, or an iteration that is there: {shown}",
+    )
 
 
 def _iteration(store: ObjectStore, prefix: str, which: str, names: set[str]) -> int:

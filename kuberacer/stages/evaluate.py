@@ -4,12 +4,13 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.errors import run_main
+from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_result import CarResult, RaceResult
 from kuberacer.reward.extra_modules import site_of
@@ -21,6 +22,7 @@ from kuberacer.rollout.race_rules import evaluation_rules
 from kuberacer.rollout.trial import Rules
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.params import ParamArrays
+from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track, load_track
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.evaluation_files import Results
@@ -40,8 +42,8 @@ def main() -> None:
         results = Results(race, options.simtrace, options.race_result)
         for track in tracks:
             evaluation = Evaluation(entrants, track, rules, config, options.seed, film=True)
-            with reward_of(options, track, evaluation.sim.values) as reward:
-                evaluation.run(reward)
+            with Rewards(options, track, evaluation.sim) as rewards:
+                evaluation.run(rewards)
             results.add(evaluation)
             results.film(evaluation, options.videos)
     results.finish(options.evaluation_metrics, options.video)
@@ -64,10 +66,10 @@ def tracks_of(race: RaceConfig, options: argparse.Namespace) -> list[Track]:
     """The track that was trained on, or those of WORLD_NAME."""
     trained = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
     found = []
-    for name in (name.strip() for names in race.world_name for name in names.split(",")):
+    for name in race.world_name:
         if name == options.track_name:
             found.append(trained)
-        elif name:
+        else:
             s3 = make_client(StoreSettings.from_environment()) if name.startswith("s3://") else None
             found.append(load_track(name, s3))
     return found or [trained]
@@ -94,15 +96,32 @@ def entrants_of(race: RaceConfig, options: argparse.Namespace, work: Path) -> li
     return entrants
 
 
-def reward_of(options: argparse.Namespace, track: Track, values: ParamArrays) -> RewardProcess:
-    """The reward function, for the traces. values: what it will be told."""
-    site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
-    source = options.reward_file.read_text(encoding="utf-8")
-    # Compiling takes longer than the few calls that are made here.
-    return RewardProcess(
-        source, track, values.cars, objects=values.objects, extra_paths=[site] if site else [], compile=False,
-        seed=options.seed,
-    )  # fmt: skip
+class Rewards:
+    """The reward function, for the traces. Where it fails, 0: it was made for another race perhaps."""
+
+    def __init__(self, options: argparse.Namespace, track: Track, sim: RaceSim):
+        site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
+        # Compiling takes longer than the few calls that are made here.
+        self.process: RewardProcess | None = RewardProcess(
+            options.reward_file.read_text(encoding="utf-8"), track, sim.cars, extra_paths=[site] if site else [],
+            objects=sim.values.objects, compile=False, seed=options.seed,
+        )  # fmt: skip
+
+    def __call__(self, values: ParamArrays) -> np.ndarray:
+        if self.process is not None:
+            try:
+                return self.process(values)
+            except UserError as error:
+                print(f"from here on, rewards in the trace are 0: {error.cause}", flush=True)
+                self.process = None
+        return np.zeros(values.cars)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process is not None:
+            self.process.close()
 
 
 def tell(result: RaceResult, executor_output: Path | None) -> None:

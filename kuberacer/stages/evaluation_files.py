@@ -1,7 +1,8 @@
 """What an evaluation leaves: metrics and traces of every car on every track, the result of the race, videos.
 
 Track k of the evaluation, from 0, gives k-iteration.csv; with several cars, those of car i are below agent_i, as
-DeepRacer's simulator names its cars. Below the result's folder metrics lie as in the bucket, beside k-track.npy.
+DeepRacer's simulator names its cars. Below the result's folder metrics lie as in the bucket, beside k-track.npy and
+k-fastest.npy.
 """
 
 import shutil
@@ -17,6 +18,7 @@ from kuberacer.report.film import VIEWS, film_views
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.evaluation import Evaluation
 from kuberacer.rollout.trial import Trial, metrics
+from kuberacer.sim.fastest_lap import fastest_lap
 from kuberacer.sim.track import Track
 
 
@@ -53,7 +55,8 @@ class Results:
         cars = [car_result(*of) for of in zip(evaluation.entrants, evaluation.trials, strict=True)]
         track = evaluation.track
         np.save(self.folder / f"{number}-track.npy", track.route())
-        self.tracks.append(TrackResult(track.name, round(track.length, 3), classify(cars), fastest(track)))
+        fastest = yardstick(track, self.race.reverse_dir, self.folder / f"{number}-fastest.npy")
+        self.tracks.append(TrackResult(track.name, round(track.length, 3), classify(cars), fastest))
 
     def film(self, evaluation: Evaluation, folder: Path) -> None:
         """Draw every race in every view: camera-<view>/N-video.mp4."""
@@ -90,6 +93,12 @@ def trial_result(trial: Trial) -> TrialResult:
     )
 
 
-def fastest(track: Track) -> float | None:
-    """The yardstick: seconds of the quickest lap that is possible."""
-    return None
+def yardstick(track: Track, reverse: bool, path: Path) -> float | None:
+    """Seconds of the quickest lap that is possible; writes it as rows x, y, m/s, s. None where it cannot be found."""
+    try:
+        lap = fastest_lap(track, reverse)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        print(f"no fastest lap was found for {track.name}: {error!s:.120}", flush=True)
+        return None
+    np.save(path, np.column_stack([lap.path, lap.speed, lap.time]))
+    return round(lap.seconds, 3)

@@ -139,6 +139,7 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult) 
     results, rows = card["results"], history.read(options.history)
     track = evaluated_track(options.race_result, race)
     trace = best_trial(options.evaluation_simtrace, race)
+    fastest = fastest_way(options.race_result)
     trained = card["track"]
     return html.Page(
         title=options.run,
@@ -155,7 +156,7 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult) 
         figures=[
             ("Learning", "Training episodes explore, the lap after each does not.", plots.learning_curves(rows)),
             ("Trials", "Where their time went. Pale: without a lap.", plots.trial_times(race.tracks)),
-            ("Path", f"The best trial of the evaluation, on {track.name}.", plots.path_on_track(track, trace)),
+            ("Path", f"The best trial of the evaluation, on {track.name}.", plots.path_on_track(track, trace, fastest)),
             ("Speed and steering", "Along the best trial.", plots.speed_along_lap(trace)),
             ("Learner", "What the learner reports of each iteration.", plots.losses(rows)),
             ("Reward map", "What the reward function gives where on the track.", options.reward_map_png.read_bytes()),
@@ -175,6 +176,12 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult) 
 def evaluated_track(folder: Path, race: RaceResult) -> Track:
     """The first track of the evaluation."""
     return Track.from_route(np.load(folder / "0-track.npy", allow_pickle=False), race.tracks[0].track)
+
+
+def fastest_way(folder: Path) -> np.ndarray | None:
+    """The way of the fastest lap on that track (n, 2)."""
+    path = folder / "0-fastest.npy"
+    return np.load(path, allow_pickle=False)[:, :2] if path.exists() else None
 
 
 def yardstick(result: TrackResult) -> list[tuple[str, str]]:

@@ -89,7 +89,7 @@ def read_reward(given: str) -> tuple[str, str]:
 def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> tuple[int, set[int]]:
     """How many objects a car meets in the training, and which other numbers the reward is to do with, too.
 
-    Raises UserError when the objects of one of the races do not fit on its track."""
+    Raises UserError when the objects of one of the races do not fit on its track, or a rival is not there."""
     from kuberacer.reward.trial import OBJECTS
     from kuberacer.rollout.race_rules import scene_of
     from kuberacer.sim.track import load_track
@@ -99,8 +99,21 @@ def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> tup
     elsewhere = evaluation.world_name if evaluation.world_name != race.world_name else ()
     for route in [load_track(name, s3_client(name)) for name in elsewhere] or [track]:
         evaluated.check(route)
+    check_rivals(race, evaluation)
     # A reward for time trials only is to be of use in other races later.
     return trained.objects, {evaluated.objects or (0 if trained.objects else OBJECTS)}
+
+
+def check_rivals(race: RaceConfig, evaluation: RaceConfig) -> None:
+    """Raises UserError when a race's other models are not in the store."""
+    wanted = {(car.address, "best") for car in race.cars[1:]}
+    wanted |= {(car.address, evaluation.eval_checkpoint) for car in evaluation.cars[1:]}
+    if wanted and os.environ.get("KUBERACER_S3_BUCKET"):  # a check of the reward alone has no store
+        from kuberacer.rollout.model_files import check_model
+        from kuberacer.settings import StoreSettings
+
+        for address, which in sorted(wanted):
+            check_model(StoreSettings.from_environment(), address, which)
 
 
 def _decoded(data: bytes, origin: str) -> str:

@@ -9,7 +9,7 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.rollout import model_files
-from kuberacer.rollout.model_files import fetch_graph, fetch_model, open_store
+from kuberacer.rollout.model_files import check_model, fetch_graph, fetch_model, open_store
 from kuberacer.settings import StoreSettings
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
@@ -79,6 +79,15 @@ def test_what_is_not_there_is_refused(store: ObjectStore, tmp_path: Path, which:
     assert cause in refused.value.cause
     if which == "3":
         assert "1, 2, 7" in refused.value.remedy
+
+
+def test_a_race_s_models_are_checked_before_it(store: ObjectStore, settings: StoreSettings):
+    check_model(settings, "run", "best")
+    check_model(settings, "run", "7")
+    with pytest.raises(UserError, match="no model of iteration 9"):
+        check_model(settings, "run", "9")
+    with pytest.raises(UserError, match="there is no s3://"):
+        check_model(settings, "nobody", "best")
 
 
 def test_a_run_without_models_is_refused(store: ObjectStore, tmp_path: Path):

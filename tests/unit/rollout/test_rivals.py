@@ -14,12 +14,14 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.frame_stack import Observations
-from kuberacer.rollout.rival_models import of_folder
+from kuberacer.rollout.rival_models import of_folder, rival
 from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.scene import Scene
 from kuberacer.sim.track import Track
+from kuberacer.store.client import ObjectStore
+from tests.unit.rollout.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 STRAIGHT = 2
@@ -31,20 +33,36 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     agent = build_agent(METADATA, Hyperparameters.parse('{"stack_size": 2}', "clipped_ppo"), cars=1)
     agent.export_frozen(folder / "model.pb")
+    agent.save(folder / "checkpoint")
     agent.close()
     (folder / "model_metadata.json").write_text(METADATA.to_json())
     return folder
 
 
 def test_a_rival_acts_as_its_graph_says(model: Path, ring: Track):
-    rival = of_folder(model, "Ada", "Red", "s3://bucket/ada")
-    assert rival.stack == 2
+    ada = of_folder(model, "Ada", "Red", "s3://bucket/ada")
+    assert ada.stack == 2
     sim = RaceSim(ring, 24)
     sim.reset()
     sim.render()
     seen = Observations(sim, METADATA, 2).current
     frozen = FrozenPolicy(model / "model.pb", METADATA)
-    assert rival.policy(seen).tolist() == frozen.best_actions(seen).tolist()
+    assert ada.policy(seen).tolist() == frozen.best_actions(seen).tolist()
+
+
+def test_a_checkpoint_without_a_graph_is_frozen(model: Path, ring: Track, tmp_path: Path):
+    with seaweed(tmp_path / "store") as settings:
+        store = ObjectStore(settings)
+        for file in (model / "checkpoint").glob("*.ckpt.*"):
+            store.put_file(f"ada/model/{file.name}", file)
+        store.put_file("ada/model/model_metadata.json", model / "model_metadata.json")
+        found = rival(settings, f"s3://{settings.kuberacer_s3_bucket}/ada", "best", tmp_path / "model", "Ada", "Blue")
+    sim = RaceSim(ring, 8)
+    sim.reset()
+    sim.render()
+    seen = Observations(sim, METADATA, 2).current
+    assert found.policy(seen).tolist() == of_folder(model, "", "Red", "").policy(seen).tolist()
+    assert (found.name, found.color, found.model) == ("Ada", "Blue", f"s3://{settings.kuberacer_s3_bucket}/ada")
 
 
 @pytest.mark.parametrize(
@@ -118,11 +136,11 @@ def test_the_learner_sees_its_own_cars_only(ring: Track):
 
 
 def test_rivals_drive_on_whatever_becomes_of_them(ring: Track):
-    rival = Seen()
-    view = among(ring, 2, rival)
+    seen = Seen()
+    view = among(ring, 2, seen)
     drive(view, 120)
-    assert len(rival.asked) == 120
-    assert all(asked.shape == (2, 120, 160, 1) for asked in rival.asked)
+    assert len(seen.asked) == 120
+    assert all(asked.shape == (2, 120, 160, 1) for asked in seen.asked)
     episodes = view.sim.episode.reshape(2, 2)
     assert (episodes[:, 0] > 0).all(), "straight on leaves the ring: the learner's episodes end"
     assert (episodes[:, 1] == 0).all(), "the rival is put back and goes on"
@@ -130,13 +148,13 @@ def test_rivals_drive_on_whatever_becomes_of_them(ring: Track):
 
 
 def test_a_rival_sees_its_last_frames_and_starts_anew_where_it_is_put_back(ring: Track):
-    rival = Seen()
-    drive(among(ring, 1, rival, stack=2), 60)
-    same = [bool((asked[..., 0] == asked[..., 1]).all()) for asked in rival.asked]
+    seen = Seen()
+    drive(among(ring, 1, seen, stack=2), 60)
+    same = [bool((asked[..., 0] == asked[..., 1]).all()) for asked in seen.asked]
     assert same[0]
     assert not same[1]
     assert 1 < sum(same) < 10, "the stack begins anew at each place where it is put back"
-    for before, after in zip(rival.asked, rival.asked[1:], strict=False):
+    for before, after in zip(seen.asked, seen.asked[1:], strict=False):
         assert (after[..., 0] == after[..., 1]).all() or (after[..., 0] == before[..., 1]).all()
 
 

@@ -1,8 +1,10 @@
 """The evaluate stage as a process, with the graph of an untrained policy."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -15,7 +17,10 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.formats.evaluation_metrics import read_evaluation
 from kuberacer.formats.race_result import RaceResult
 from kuberacer.formats.simtrace import episodes, read_trace
+from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import load_track
+from kuberacer.store.client import ObjectStore
+from tests.unit.rollout.seaweed import seaweed
 
 OUTPUTS = {
     "evaluation-metrics": "metrics.json",
@@ -41,13 +46,27 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evaluate(inputs: Path, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def settings(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
+    """A store with a published model, and with models of two iterations of the run that is evaluated."""
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as found:
+        store = ObjectStore(found)
+        store.put_file("rival/model/model_metadata.json", inputs / "model_metadata.json")
+        for key in ("rival/model/model_3.pb", "mine/model/model_1.pb", "mine/model/model_2.pb"):
+            store.put_file(key, inputs / "model.pb")
+        yield found
+
+
+def evaluate(
+    inputs: Path, folder: Path, *more: str, settings: StoreSettings | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kuberacer.stages.evaluate", "--model", str(inputs), "--track-name", "pebble"]
     command += ["--track-file", str(inputs / "track.npy"), "--reward-file", str(inputs / "reward.py")]
     command += ["--environment", str(inputs / "environment.json")]
     for name, file in OUTPUTS.items():
         command += [f"--{name}", str(folder / file)]
-    return subprocess.run([*command, *more], capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, **(settings.environment() if settings else {})}
+    return subprocess.run([*command, *more], capture_output=True, text=True, timeout=600, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +161,54 @@ def test_an_unknown_track_is_refused_before_anything_is_driven(inputs: Path, tmp
     assert done.returncode == 1
     assert "nowhere" in done.stderr
     assert not (tmp_path / "traces").exists()
+
+
+def test_models_race_against_models_of_the_store(inputs: Path, tmp_path: Path, settings: StoreSettings):
+    yaml = "RACE_TYPE: HEAD_TO_MODEL\nMODEL_S3_PREFIX: [mine, rival]\nRACER_NAME: [Ada, Grace]\nNUMBER_OF_RESETS: 1"
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        done = evaluate(inputs, folder, "--evaluation", yaml, "--trials", "1", settings=settings)
+        assert done.returncode == 0, done.stderr
+    result = RaceResult.read(folders[0] / "result" / "race_result.json")
+    (track,) = result.tracks
+    assert [car.name for car in track.cars] == ["Ada", "Grace"]
+    assert track.cars[1].model == f"s3://{settings.kuberacer_s3_bucket}/rival"
+    assert {car.position for car in track.cars} <= {1, 2}
+    for car in (0, 1):
+        assert list(read_trace(folders[0] / f"traces/agent_{car}/0-iteration.csv"))
+        (metric,) = read_evaluation(folders[0] / f"result/metrics/agent_{car}/EvaluationMetrics.json")
+        assert metric.elapsed_time_in_milliseconds == pytest.approx(track.cars[car].seconds * 1000, abs=1)
+    assert "1. " in done.stdout
+    for name in ("traces/agent_1/0-iteration.csv", "videos/camera-pip/0-video.mp4", "result/race_result.json"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+def test_a_rival_that_is_not_there_is_named(inputs: Path, tmp_path: Path, settings: StoreSettings):
+    yaml = "RACE_TYPE: HEAD_TO_MODEL\nMODEL_S3_PREFIX: [mine, nobody]"
+    done = evaluate(inputs, tmp_path, "--evaluation", yaml, settings=settings)
+    assert done.returncode == 1
+    assert "nobody/model/model_metadata.json" in done.stderr
+
+
+def test_another_checkpoint_of_the_run_comes_from_the_store(inputs: Path, tmp_path: Path, settings: StoreSettings):
+    arguments = ("--run", "mine", "--trials", "1", "--resets", "0")
+    done = evaluate(inputs, tmp_path, *arguments, "--evaluation", "EVAL_CHECKPOINT: 2", settings=settings)
+    assert done.returncode == 0, done.stderr
+    assert "evaluates the model of iteration 2" in done.stdout
+    assert RaceResult.read(tmp_path / "result" / "race_result.json").checkpoint == "2"
+    done = evaluate(inputs, tmp_path, *arguments, "--evaluation", "EVAL_CHECKPOINT: 9", settings=settings)
+    assert done.returncode == 1
+    assert "iteration 9" in done.stderr
+    assert "1, 2" in done.stderr
+
+
+def test_boxes_are_hit_and_a_reward_made_for_another_race_does_not_end_it(inputs: Path, tmp_path: Path):
+    reward = "def reward_function(params):\n    return float(params['objects_location'][7][0])\n"
+    (tmp_path / "reward.py").write_text(reward)
+    yaml = "RACE_TYPE: OBJECT_AVOIDANCE\nNUMBER_OF_OBSTACLES: 2"
+    more = ("--race", yaml, "--trials", "1", "--resets", "2", "--reward-file", str(tmp_path / "reward.py"))
+    done = evaluate(inputs, tmp_path, *more)
+    assert done.returncode == 0, done.stderr
+    assert "rewards in the trace are 0" in done.stdout
+    assert {row.reward for row in read_trace(tmp_path / "traces" / "0-iteration.csv")} == {0.0}
+    assert RaceResult.read(tmp_path / "result" / "race_result.json").race_type == "OBJECT_AVOIDANCE"
