@@ -71,7 +71,7 @@ class Player:
         last: dict[str, list[np.ndarray]] = {"frames": [], "lidar": []}
         ends: list[tuple] = []
         trace = TraceRecorder(sim.cars, steps)
-        objects = sim.objects if isinstance(sim, RaceSim) and sim.objects.size else None
+        objects = sim.objects if isinstance(sim, RaceSim | AmongRivals) and sim.objects.size else None
         things = None if objects is None else np.empty((steps, objects.shape[1]), objects.dtype)
         for row in range(steps):
             self.each_step()

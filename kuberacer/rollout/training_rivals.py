@@ -24,7 +24,7 @@ class TrainingRivals:
         for number, car in enumerate(race.cars[1:], 1):
             store, prefix = open_store(StoreSettings.from_environment(), car.address)
             target = folder / f"rival-{number}"
-            fetch_model(store, prefix, race.eval_checkpoint, target)
+            fetch_model(store, prefix, "best", target)
             digest = hashlib.sha256((target / GRAPH).read_bytes()).hexdigest()
             metadata = (target / METADATA).read_text(encoding="utf-8")
             models.append(RivalModel(digest, metadata, car.display_name, car.color))

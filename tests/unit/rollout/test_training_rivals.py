@@ -7,12 +7,15 @@ import pytest
 import yaml
 
 from kuberacer.coach.build import build_agent
+from kuberacer.coach.choose import Explore
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.rollout.collector import Collector
+from kuberacer.rollout.fragment import Tag, decode, encode
 from kuberacer.rollout.handout import Handout, NodeCache, Setup
+from kuberacer.rollout.player import Player
 from kuberacer.rollout.race_rules import lap_rules, training_rules
 from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.rollout.simulator import equipment
@@ -25,9 +28,9 @@ METADATA = ModelMetadata.default("clipped_ppo")
 REWARD = "def reward_function(params):\n    return params['speed'] + params['objects_distance'][0]\n"
 
 
-def race(*rivals: str) -> RaceConfig:
+def race(*rivals: str, **more: object) -> RaceConfig:
     keys = {"RACE_TYPE": "F1", "MODEL_S3_PREFIX": ["mine", *rivals], "CAR_COLOR": ["White", "Purple"]}
-    return RaceConfig.parse(yaml.safe_dump({**keys, "DISPLAY_NAME": ["Me", "Ada"]}), "training")
+    return RaceConfig.parse(yaml.safe_dump({**keys, "DISPLAY_NAME": ["Me", "Ada"], **more}), "training")
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +54,8 @@ def fetched(store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingR
     return TrainingRivals.fetch(race("ada"), tmp_path)
 
 
-def setup(ring: Track, rivals: TrainingRivals) -> Setup:
-    chosen = race("ada")
+def setup(ring: Track, rivals: TrainingRivals, **more: object) -> Setup:
+    chosen = race("ada", **more)
     return Setup(
         track_name="ring", route=ring.route().tolist(), metadata=METADATA.to_json(), algorithm="clipped_ppo",
         reward=REWARD, environment={}, cars=3, stack=1, seed=3, rules=training_rules(chosen),
@@ -109,6 +112,27 @@ def test_workers_get_the_rivals_of_their_trainer(ring: Track, fetched: TrainingR
     assert (rival.name, rival.color) == ("Ada", "Purple")
     seen = np.zeros((2, 120, 160, 1), np.uint8)
     assert rival.policy(seen).shape == (2,)
+
+
+class Straight:
+    """Any of five actions, whatever it sees."""
+
+    explore = Explore("categorical", actions=5)
+
+    def ask(self, seen):
+        return np.full((len(seen), 5), 0.2, np.float32), None
+
+
+def test_a_worker_plays_fragments_among_rivals_with_clean_frames(ring: Track, fetched: TrainingRivals):
+    made = setup(ring, fetched, ENABLE_DOMAIN_RANDOMIZATION=True)
+    sim = made.simulator(made.entrants(fetched.graphs.__getitem__), 7, clean=True)
+    with made.reward_process(made.cars) as reward:
+        player = Player(sim, reward, METADATA, 1, np.random.default_rng(1))
+        fragment = player.play(Straight(), 40, Tag("s", "w", 0, 1))
+    assert fragment.cars == 3
+    assert fragment.frames.shape[:3] == (41, 3, 1)
+    assert decode(encode(fragment)).rewards.tolist() == fragment.rewards.tolist()
+    assert fragment.terminated.any(), "cars that steer at random leave the ring"
 
 
 def test_cars_that_share_a_simulator_have_one_kind_of_camera():
