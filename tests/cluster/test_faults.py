@@ -125,9 +125,14 @@ def small_disk(deployed: str) -> Iterator[str]:
 
 FILL = """
 import os
-free = os.statvfs("/data").f_bavail * os.statvfs("/data").f_frsize
 with open("/data/filler", "wb") as file:
-    os.posix_fallocate(file.fileno(), 0, free - (30 << 20))
+    size = 0
+    while (free := os.statvfs("/data").f_bavail * os.statvfs("/data").f_frsize) > 32 << 20:
+        try:  # the store writes, too: what was free a moment ago may not be
+            os.posix_fallocate(file.fileno(), size, (free - (30 << 20)) // 2 + 1)
+            size = os.fstat(file.fileno()).st_size
+        except OSError:
+            pass
 """
 
 

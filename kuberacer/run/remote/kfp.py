@@ -152,7 +152,7 @@ class KfpEngine:
                 host = "http://{}:{}".format(*self._service("ml-pipeline", 8888))
             with _kfp_errors("be reached"), _quietly():
                 self._api = Client(host=host, namespace=self.namespace)
-                self._api.create_experiment(EXPERIMENT, namespace=None)
+                _ensure_experiment(self._api)
         return self._api
 
     @property
@@ -234,6 +234,18 @@ class KfpEngine:
         keys = said.get("accessKeyKey") or "accesskey", said.get("secretKeyKey") or "secretkey"
         read = lambda: credentials(self.cluster, self.namespace, (name, keys[0]), (name, keys[1]))  # noqa: E731
         return self._workflows.opened(settings, read)
+
+
+def _ensure_experiment(api: Any) -> None:
+    """kfp looks for it and then makes it; another submission may make it in between."""
+    import kfp_server_api
+
+    try:
+        api.create_experiment(EXPERIMENT, namespace=None)
+    except kfp_server_api.ApiException as error:
+        if error.status != 409:
+            raise
+        api.get_experiment(experiment_name=EXPERIMENT)
 
 
 @contextlib.contextmanager
