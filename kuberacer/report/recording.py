@@ -11,6 +11,7 @@ from kuberacer.sim.track import Track
 ARRAYS, WORDS = ("cars", "objects", "camera"), ("names", "colors", "leaderboard", "race_type", "laps")
 
 STEPS_PER_SECOND = 15
+LONGEST = 5 * 60 * STEPS_PER_SECOND  # steps of a film: a car that never arrives is no film of ten minutes
 CAR = np.dtype(
     [
         ("x", "f8"), ("y", "f8"),  # m, as the reward's parameters: of a point 0.14 m ahead of the rear axle
@@ -79,7 +80,9 @@ class Reel:
     camera: list[np.ndarray] = field(default_factory=list)
 
     def add(self, cars: np.ndarray, objects: np.ndarray, camera: np.ndarray) -> None:
-        """One step, copied: (n,) of CAR, (K,) of OBJECT, (n, views, 120, 160)."""
+        """One step, copied: (n,) of CAR, (K,) of OBJECT, (n, views, 120, 160). Those after LONGEST are left out."""
+        if len(self.cars) == LONGEST:
+            return
         self.cars.append(cars.copy())
         self.objects.append(objects.copy())
         self.camera.append(camera.copy())

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from recordings import recorded
+from recordings import recorded, ring
 
 from kuberacer.report.overlay import BANNER_STEPS, banners, standings
 from kuberacer.report.paint import car_color, shade
-from kuberacer.report.recording import CAR, Recording
+from kuberacer.report.recording import CAR, LONGEST, Recording, Reel
 from kuberacer.report.typeface import clock, fitted, font
 from kuberacer.sim.episode import EpisodeStatus as Status
 from kuberacer.sim.scene import CAR_COLORS
@@ -70,6 +70,15 @@ def test_the_recording_comes_back_from_its_file(tmp_path):
     assert back.track.digest() == made.track.digest()
     with pytest.raises(ValueError, match="1 names"):
         Recording(made.track, ["A"], ["Red"], made.cars, made.objects, made.camera)
+
+
+def test_a_reel_ends_after_five_minutes():
+    reel = Reel()
+    for step in range(LONGEST + 10):
+        reel.add(np.full(1, step, CAR), np.empty(0), np.zeros((1, 1, 1, 1), np.uint8))
+    made = reel.recording(ring(), ["A"], ["Red"])
+    assert len(made) == LONGEST == 4500
+    assert made.cars["x"][-1, 0] == LONGEST - 1
 
 
 def test_colours_by_their_names():
