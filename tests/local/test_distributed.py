@@ -165,3 +165,23 @@ def test_workers_and_evaluator_drive_the_race_of_the_yaml(start: Callable[..., T
             for row in rows
         ]
     assert sum(turn < 0 for turn in turns) > 0.9 * len(turns)
+
+
+SEES_RIVAL = (
+    "def reward_function(params):\n    assert len(params['objects_location']) == 1\n    return params['speed']\n"
+)
+
+
+def test_workers_and_evaluator_drive_against_another_runs_model(
+    start: Callable[..., Training], store: SameStore
+) -> None:
+    rival = start(1, steps=QUOTA)
+    assert rival.end() == 0, rival.lines
+    assert store.settings is not None
+    metadata = (rival.folder / "checkpoint" / "model_metadata.json").read_bytes()
+    ObjectStore(store.settings).put_bytes("r/model/model_metadata.json", metadata)  # as publish does
+    race = "RACE_TYPE: HEAD_TO_MODEL\nMODEL_S3_PREFIX: [mine, r]\n"
+    training = start(1, steps=2 * QUOTA, run="r2", race=race, reward=SEES_RIVAL)
+    assert training.end() == 0, training.lines
+    assert_exact(training, 2)
+    assert not list(ObjectStore(store.settings).list("r2/rollouts/"))
