@@ -14,7 +14,7 @@ class Lidar:
     """Metres and radians. A scan's values go counter-clockwise from one end of the field of view to the other; its
     middle looks backwards, so the 60 degrees that nothing is seen of lie ahead, where the camera looks."""
 
-    values: int = 64
+    values: int = 64  # at least 2
     field_of_view: float = 2 * 2.61799
     facing: float = np.pi  # where the middle of the field of view looks, from straight ahead
     nearest: float = 0.15
@@ -30,8 +30,11 @@ class Lidar:
 
     def arguments(self) -> tuple[np.ndarray, np.ndarray]:
         """The rays and limits that scan_cars takes."""
-        rays = np.stack([np.cos(self.angles), np.sin(self.angles)])
-        return rays, np.array([self.nearest, self.farthest, self.noise, self.ahead])
+        angles = self.angles
+        rays = np.stack([np.cos(angles), np.sin(angles)])
+        return rays, np.array(
+            [self.nearest, self.farthest, self.noise, self.ahead, angles[0], self.field_of_view / (self.values - 1)]
+        )
 
 
 def lidar_of(sensors: Sequence[str], lidar: Lidar | None) -> Lidar | None:

@@ -10,7 +10,7 @@ from kuberacer.sim.solid_kernels import NOTHING, OBJECTS
 from kuberacer.sim.step_kernels import CARS
 
 COS, SIN = range(2)
-NEAREST, FARTHEST, NOISE, AHEAD = range(4)
+NEAREST, FARTHEST, NOISE, AHEAD, FIRST_ANGLE, STEP = range(6)
 LIDAR_KEY = 0x6C696461
 
 
@@ -43,6 +43,30 @@ def normal(key, number):
     return radius * math.cos(2.0 * math.pi * float64(second >> uint64(11)) * 2.0**-53)
 
 
+@njit(error_model="numpy")
+def scan_object(thing, x, y, heading, rays, limits, scan):
+    """Shorten the rays that meet an object, looked for among those that point near it."""
+    dx, dy = thing.x - x, thing.y - y
+    away, radius = math.hypot(dx, dy), math.hypot(thing.half_length, thing.half_width)
+    if thing.kind == NOTHING or away - radius > limits[FARTHEST]:
+        return
+    cos, sin = math.cos(thing.heading), math.sin(thing.heading)
+    own_x, own_y = -dx * cos - dy * sin, dx * sin - dy * cos
+    cos, sin = math.cos(heading - thing.heading), math.sin(heading - thing.heading)
+    around = 2.0 * math.pi
+    half = math.asin(radius / away) if away > radius else math.pi
+    middle = (math.atan2(dy, dx) - heading - limits[FIRST_ANGLE]) % around
+    for turn in range(-1, 2):
+        at = middle + turn * around
+        first = max(int64(math.floor((at - half) / limits[STEP])), 0)
+        last = min(int64(math.ceil((at + half) / limits[STEP])), rays.shape[1] - 1)
+        for j in range(first, last + 1):
+            dx, dy = rays[COS, j] * cos - rays[SIN, j] * sin, rays[SIN, j] * cos + rays[COS, j] * sin
+            length = ray_length(own_x, own_y, dx, dy, thing.half_length, thing.half_width)
+            if length < scan[j]:
+                scan[j] = length
+
+
 @kernel(void(int64, int64, boolean[::1], CARS, OBJECTS, float64[:, ::1], float64[::1], uint64, float32[:, ::1]))
 def scan_cars(first, last, mask, cars, objects, rays, limits, seed, scans):
     """What the lidars of the masked ones of cars first..last-1 see. rays (2, values): cos and sin from straight ahead.
@@ -55,18 +79,7 @@ def scan_cars(first, last, mask, cars, objects, rays, limits, seed, scans):
         scan[:] = math.inf
         x, y = car.x + limits[AHEAD] * math.cos(car.heading), car.y + limits[AHEAD] * math.sin(car.heading)
         for k in range(len(row)):
-            thing = row[k]
-            away = math.hypot(thing.x - x, thing.y - y) - math.hypot(thing.half_length, thing.half_width)
-            if thing.kind == NOTHING or away > limits[FARTHEST]:
-                continue
-            cos, sin = math.cos(thing.heading), math.sin(thing.heading)
-            own_x, own_y = (x - thing.x) * cos + (y - thing.y) * sin, (y - thing.y) * cos - (x - thing.x) * sin
-            cos, sin = math.cos(car.heading - thing.heading), math.sin(car.heading - thing.heading)
-            for j in range(rays.shape[1]):
-                dx, dy = rays[COS, j] * cos - rays[SIN, j] * sin, rays[SIN, j] * cos + rays[COS, j] * sin
-                length = ray_length(own_x, own_y, dx, dy, thing.half_length, thing.half_width)
-                if length < scan[j]:
-                    scan[j] = length
+            scan_object(row[k], x, y, car.heading, rays, limits, scan)
         key = mix(frame_key(seed, i, car) ^ uint64(LIDAR_KEY))
         for j in range(rays.shape[1]):
             length = float64(scan[j])

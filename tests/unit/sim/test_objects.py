@@ -261,7 +261,7 @@ def test_bots_drive_in_the_driving_direction():
     after = sim.objects[0]
     assert after["distance"] - before["distance"] == pytest.approx([0.6, 0.6], abs=0.02)
     way = np.stack([after["x"] - before["x"], after["y"] - before["y"]], axis=1)
-    turned = np.cross(np.stack([before["x"], before["y"]], axis=1), way)
+    turned = before["x"] * way[:, 1] - before["y"] * way[:, 0]
     assert (turned < 0).all(), "clockwise around the middle"
     along = np.degrees(np.arctan2(way[:, 1], way[:, 0])) - np.degrees(before["heading"])
     assert np.abs((along + 180) % 360 - 180).max() < 15
