@@ -1,62 +1,82 @@
-"""The real DeepRacer simulator, through the Gymnasium client of the package `deepracer` (in its own environment)."""
+"""The real DeepRacer simulator as a simulator of the stages: through the client in this environment, or in its own."""
 
-from typing import Any
+import importlib.util
+import os
+import sys
+from pathlib import Path
 
-from kuberacer.coach.metadata import ContinuousActions, ModelMetadata
+from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
-from kuberacer.rollout.external_sim import SAME_AS, ExternalSim
+from kuberacer.rollout.external_sim import ExternalSim, GymEnvironment
 from kuberacer.sim.track import Track
+
+ADDRESSES = "KUBERACER_SIMULATORS"
+PYTHON = "KUBERACER_DEEPRACER_PYTHON"
 
 
 def connect(address: str, track: Track, metadata: ModelMetadata) -> ExternalSim:
     """A running simulator at host:port, waited for as long as it takes to start.
 
-    Raises UserError when the address is none, or the client is not installed.
+    Raises UserError when the address is none, or there is no client.
     """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        raise UserError(f"the simulator's address is {address!r}", "give host:port")
-    try:
-        refuse_pickles()
-        from deepracer.envs import DeepracerGymEnv
-    except ImportError as error:
+    check_address(address)
+    return ExternalSim(lambda: client(address, metadata), track, metadata)
+
+
+def client(address: str, metadata: ModelMetadata) -> GymEnvironment:
+    if importlib.util.find_spec("deepracer") is not None:
+        from kuberacer.rollout.deepracer_client import Deadlines, DeepRacerEnvironment
+
+        return DeepRacerEnvironment(address, metadata, Deadlines.from_environment())
+    from kuberacer.rollout.deepracer_bridge import BridgedEnvironment
+
+    return BridgedEnvironment(client_python(), address, metadata)
+
+
+def client_python() -> Path:
+    """The interpreter of the client's environment: beside this one's, or that of KUBERACER_DEEPRACER_PYTHON."""
+    given = os.environ.get(PYTHON)
+    python = Path(given) if given else Path(sys.prefix).parent / "deepracer" / "bin" / "python"
+    if not python.exists():
         raise UserError(
-            f"the DeepRacer simulator's client is not installed: {error}",
-            "run the worker in the environment of images/deepracer (`make .envs/deepracer/.ready`, Python 3.12)",
-        ) from None
-    environment: Any = DeepracerGymEnv(
-        agent_config=agent_config(metadata),
-        reward_function=lambda params: 0.0,  # the worker asks the run's own reward function
-        manage_container=False,
-        host=host,
-        port=int(port),
-    )
-    return ExternalSim(environment, track, metadata)
+            f"the DeepRacer simulator's client is not installed: there is no {python}",
+            f"make .envs/deepracer/.ready (needs Python 3.12), or name its Python in {PYTHON}",
+        )
+    return python
 
 
-def refuse_pickles() -> None:
-    """The client's decoder of arrays would unpickle what it is sent as an array of objects, and so run it."""
-    import msgpack_numpy
-
-    class Refusing:
-        @staticmethod
-        def loads(data: bytes) -> Any:
-            raise UserError("the simulator sent a pickled object", "connect to a simulator that you trust")
-
-    msgpack_numpy.pickle = Refusing
+def check_address(address: str) -> None:
+    host, colon, port = address.rpartition(":")
+    if not host or not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"the simulator's address is {address!r}", "give host:port")
 
 
-def agent_config(metadata: ModelMetadata) -> dict[str, Any]:
-    """The client's configuration: the actions and sensors in the form of model_metadata.json.
+def given_simulators() -> list[str]:
+    """host:port of the simulators of KUBERACER_SIMULATORS, separated by commas; none: [], and our own is used."""
+    addresses = [part.strip() for part in os.environ.get(ADDRESSES, "").split(",") if part.strip()]
+    for address in addresses:
+        check_address(address)
+    return addresses
 
-    The client refuses the names of sensors that are others in disguise: what it sends of those is what is needed.
-    """
-    space = metadata.action_space
-    if isinstance(space, ContinuousActions):
-        ranges = {"steering_angle": space.steering_angle, "speed": space.speed}
-        actions: Any = {name: {"low": low, "high": high} for name, (low, high) in ranges.items()}
-    else:
-        actions = [{"steering_angle": a.steering_angle, "speed": a.speed} for a in space]
-    sensors = [SAME_AS.get(sensor, sensor) for sensor in metadata.sensors]
-    kind = "continuous" if metadata.continuous else "discrete"
-    return {"action_space_type": kind, "action_space": actions, "sensor": sensors}
+
+def simulator_of(index: int) -> str:
+    """The address for the rollout worker of this index, from 1; '' where none are named. Raises UserError when too few
+    are."""
+    addresses = given_simulators()
+    if addresses and not 1 <= index <= len(addresses):
+        raise UserError(
+            f"worker {index} has no simulator: {ADDRESSES} names {len(addresses)}",
+            f"train with ROLLOUT_WORKERS={len(addresses)}",
+        )
+    return addresses[index - 1] if addresses else ""
+
+
+def check_workers(workers: int, cars_per_worker: int) -> None:
+    """Raises UserError when a training's workers do not fit the simulators that it is to drive in."""
+    count = len(given_simulators())
+    if count and (workers != count or cars_per_worker != 1):
+        raise UserError(
+            f"{ADDRESSES} names {count} simulators of one car each, the training has {workers} rollout workers of "
+            f"{cars_per_worker} cars",
+            f"train with ROLLOUT_WORKERS={count} CARS_PER_WORKER=1",
+        )

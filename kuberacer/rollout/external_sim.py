@@ -5,7 +5,7 @@ It has what a rollout uses of kuberacer.sim.RaceSim: frames, lidar, values, stat
 render, reset. One such environment drives one car, in real time (15 steps a second).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,25 +30,40 @@ SAME_AS = {
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as DeepRacer makes its grey pictures
 
 
+Answer = tuple[Mapping[str, np.ndarray], dict[str, Any]]  # pictures by sensor, info
+
+
+class SimulatorGoneError(UserError):
+    """A simulator has not answered in time: it has ended, hangs or cannot be reached."""
+
+
 class GymEnvironment(Protocol):
     """What is needed of a Gymnasium environment."""
 
-    def reset(self) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]: ...
+    def reset(self) -> Answer: ...
     def step(self, action: Any) -> tuple[Mapping[str, np.ndarray], float, bool, bool, dict[str, Any]]: ...
     def close(self) -> None: ...
 
 
 class ExternalSim:
-    """cars is 1; every array's first axis is the car, as in RaceSim."""
+    """cars is 1; every array's first axis is the car, as in RaceSim.
+
+    When the simulator goes away in an episode, that episode is cut short (truncated, as by time_up) once the simulator
+    is back, and the next one begins there.
+    """
 
     cars = 1
     seed = 0
     config = SimConfig()
     clean = False  # its pictures are as it sends them: there is no noise of ours to draw anew
 
-    def __init__(self, environment: GymEnvironment, track: Track, metadata: ModelMetadata):
-        """track: the route that the simulator drives on, for what the reward is told of it."""
-        self.environment, self.track, self.metadata = environment, track, metadata
+    def __init__(self, connect: Callable[[], GymEnvironment], track: Track, metadata: ModelMetadata):
+        """connect: to the simulator, and again when it has gone. track: the route that it drives on, for what the
+        reward is told of it."""
+        self.connect, self.track, self.metadata = connect, track, metadata
+        self.environment = connect()
+        self.returns = 0  # how often it was away and came back
+        self._first: Answer | None = None
         self.values = ParamArrays.allocate(track, 1)
         self.frames = np.zeros((1, metadata.views, HEIGHT, WIDTH), np.uint8)
         self.lidar = None if metadata.lidar is None else np.full((1, RANGES), LIDAR_METRES[1], np.float32)
@@ -62,7 +77,13 @@ class ExternalSim:
     def advance(self, steering_deg: np.ndarray, speed: np.ndarray) -> None:
         """One step towards (1,) degrees and m/s; waits for the simulator's next picture."""
         action = native_action(self.metadata, float(steering_deg[0]), float(speed[0]))
-        pictures, _, terminated, truncated, info = self.environment.step(action)
+        try:
+            pictures, _, terminated, truncated, info = self.environment.step(action)
+        except SimulatorGoneError:
+            self._first = self._come_back()
+            self.values.steps += 1
+            self.terminated[0], self.truncated[0], self.status[0] = False, True, EpisodeStatus.time_up
+            return
         self.terminated[0], self.truncated[0] = terminated, truncated
         self._take(pictures, info)
         self.status[0] = status_of(info) if terminated or truncated else EpisodeStatus.in_progress
@@ -74,7 +95,7 @@ class ExternalSim:
         """Begin a new episode, when the car is asked for at all."""
         if cars is not None and not cars[0]:
             return
-        pictures, info = self.environment.reset()
+        pictures, info = self._begin()
         self.terminated[0] = self.truncated[0] = False
         self.status[0] = EpisodeStatus.in_progress
         self.episode += 1
@@ -82,6 +103,26 @@ class ExternalSim:
 
     def close(self) -> None:
         self.environment.close()
+
+    def _begin(self) -> Answer:
+        """An episode's first picture. Raises SimulatorGoneError when there is no simulator, or it stays away."""
+        answer, self._first = self._first, None
+        if answer is not None:
+            return answer
+        try:
+            return self.environment.reset()
+        except SimulatorGoneError:
+            if self.episode[0] < 0:
+                raise
+            return self._come_back()
+
+    def _come_back(self) -> Answer:
+        """Connect anew and wait for the simulator's first picture."""
+        self.environment.close()
+        self.environment = self.connect()
+        answer = self.environment.reset()
+        self.returns += 1
+        return answer
 
     def _take(self, pictures: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> None:
         self.frames[0] = frames_of(self._sensor(pictures, self.metadata.camera), self.metadata.views)

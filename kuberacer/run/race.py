@@ -99,7 +99,7 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
             run_name=record.run,
             observer=progress,
             extra_environment={**store.environment, **_cache(folder.parent)},
-            also=store.identity,
+            also="\n".join(filter(None, [store.identity, os.environ.get("KUBERACER_SIMULATORS")])),
             go_on=_go_on(record),
             parallel=1 if record.pipeline == "sweep" else 2,  # trials at once would take each other's minutes
         )

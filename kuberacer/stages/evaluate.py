@@ -15,8 +15,10 @@ from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_result import CarResult, RaceResult
 from kuberacer.reward.extra_modules import site_of
 from kuberacer.reward.process import RewardProcess
+from kuberacer.rollout.deepracer_sim import given_simulators
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.evaluation import Evaluation
+from kuberacer.rollout.external_evaluation import check_race, evaluation_in
 from kuberacer.rollout.model_files import GRAPH, METADATA, fetch_graph
 from kuberacer.rollout.race_rules import evaluation_rules
 from kuberacer.rollout.trial import Rules
@@ -35,13 +37,18 @@ def main() -> None:
     race = RaceConfig.for_evaluation(options.race, options.evaluation)
     rules, tracks = rules_of(race, options), tracks_of(race, options)
     config = evaluation_rules(race)
+    if options.simulator:
+        check_race(race.race_type, tracks, rules)
     for track in tracks:  # before anything is driven
         config.scene.check(track)
     with tempfile.TemporaryDirectory(prefix="kuberacer-evaluate-") as work:
         entrants = entrants_of(race, options, Path(work))
         results = Results(race, options.simtrace, options.race_result)
         for track in tracks:
-            evaluation = Evaluation(entrants, track, rules, config, options.seed, film=True)
+            if options.simulator:
+                evaluation: Evaluation = evaluation_in(options.simulator, entrants, track, rules)
+            else:
+                evaluation = Evaluation(entrants, track, rules, config, options.seed, film=True)
             with Rewards(options, track, evaluation.sim) as rewards:
                 evaluation.run(rewards)
             results.add(evaluation)
@@ -168,6 +175,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--collision-penalty", type=float, default=5.0, help="seconds (%(default)s)")
     parser.add_argument("--resets", type=int, default=10, help="of a trial at most (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    simulator = next(iter(given_simulators()), "")
+    parser.add_argument(
+        "--simulator",
+        default=simulator,
+        help="host:port of a DeepRacer simulator (default: the first of KUBERACER_SIMULATORS, our own)",
+    )
     parser.add_argument("--run", default="", help="whose checkpoints EVAL_CHECKPOINT names")
     parser.add_argument("--evaluation-metrics", type=Path, required=True, metavar="OUTPUT")
     parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder")

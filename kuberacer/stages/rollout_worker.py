@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from kuberacer.errors import UserError, run_main
 from kuberacer.rollout.broker import WorkerBroker
+from kuberacer.rollout.deepracer_sim import simulator_of
 from kuberacer.rollout.evaluator import Evaluator
 from kuberacer.rollout.handout import NodeCache
 from kuberacer.rollout.worker import Pace, RolloutWorker
@@ -45,7 +46,7 @@ def work(run: str, index: int, pace: Pace, simulator: str = "") -> None:
         if index == EVALUATOR:
             Evaluator(broker, cache, pace, say).run()
         else:
-            RolloutWorker(broker, cache, index, pace, say, simulator).run()
+            RolloutWorker(broker, cache, index, pace, say, simulator or simulator_of(index)).run()
         say("the training has ended")
 
 
@@ -81,7 +82,11 @@ def arguments() -> argparse.Namespace:
     index = os.environ.get("JOB_COMPLETION_INDEX", "1")
     parser.add_argument("--index", type=int, default=index, help="0: the evaluator (default: JOB_COMPLETION_INDEX)")
     parser.add_argument("--pace", type=float, default=0.0, help="steps a second of every car, 0: as fast as it goes")
-    parser.add_argument("--simulator", default="", help="host:port of a DeepRacer simulator (default: our own)")
+    parser.add_argument(
+        "--simulator",
+        default="",
+        help="host:port of a DeepRacer simulator (default: that of KUBERACER_SIMULATORS, our own)",
+    )
     health = os.environ.get("KUBERACER_HEALTH_FILE")
     parser.add_argument("--health", type=Path, default=health and Path(health), help="file touched while it lives")
     return parser.parse_args()

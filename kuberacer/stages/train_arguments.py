@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from kuberacer.errors import UserError
+from kuberacer.rollout.deepracer_sim import check_workers
 from kuberacer.stages.arguments import stage_parser
 
 DESCRIPTION = "Play, learn and keep a checkpoint, iteration by iteration; goes on from the run's last checkpoint."
@@ -50,4 +51,5 @@ def arguments() -> argparse.Namespace:
             f"{options.rollout_workers} rollout workers with {options.cars_per_worker} cars each",
             "give ROLLOUT_WORKERS of 0 or more and CARS_PER_WORKER of 1 or more",
         )
+    check_workers(options.rollout_workers, options.cars_per_worker)
     return options

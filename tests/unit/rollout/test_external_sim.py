@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
-from kuberacer.rollout import external_sim
-from kuberacer.rollout.deepracer_sim import agent_config, connect
+from kuberacer.rollout import deepracer_sim, external_sim
+from kuberacer.rollout.deepracer_client import Deadlines, agent_config, checked
+from kuberacer.rollout.deepracer_sim import check_workers, connect, given_simulators, simulator_of
 from kuberacer.sim.episode import EpisodeStatus
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import load_track
@@ -68,6 +69,106 @@ def test_the_client_is_configured_from_the_metadata() -> None:
     assert agent_config(DISCRETE)["sensor"] == list(DISCRETE.sensors) != []
 
 
-def test_an_address_without_a_port_is_named() -> None:
-    with pytest.raises(UserError, match="'here'"):
-        connect("here", load_track("kidney"), DISCRETE)
+@pytest.mark.parametrize("address", ["here", "here:", ":8888", "here:0", "here:99999", "here:port"])
+def test_an_address_without_a_host_or_port_is_named(address: str) -> None:
+    with pytest.raises(UserError, match=repr(address)):
+        connect(address, load_track("kidney"), DISCRETE)
+
+
+def test_simulators_are_handed_out_to_workers_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERACER_SIMULATORS", raising=False)
+    assert (given_simulators(), simulator_of(7)) == ([], "")
+    check_workers(12, 16)
+    monkeypatch.setenv("KUBERACER_SIMULATORS", "one:1, two:2,")
+    assert [simulator_of(1), simulator_of(2)] == given_simulators() == ["one:1", "two:2"]
+    check_workers(2, 1)
+    with pytest.raises(UserError, match="worker 3 has no simulator"):
+        simulator_of(3)
+    for workers, cars in ((0, 16), (2, 16), (1, 1), (3, 1)):
+        with pytest.raises(UserError, match="names 2 simulators of one car each"):
+            check_workers(workers, cars)
+
+
+def test_a_client_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERACER_DEEPRACER_PYTHON", "/nowhere/python")
+    monkeypatch.setattr(deepracer_sim.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="there is no /nowhere/python"):
+        connect("127.0.0.1:9", load_track("kidney"), DISCRETE)
+
+
+def test_deadlines_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERACER_SIMULATOR_ANSWER_S", "0.5")
+    assert Deadlines.from_environment() == Deadlines(500.0, 0.5)
+    for wrong in ("soon", "0", "-1", "nan"):
+        monkeypatch.setenv("KUBERACER_SIMULATOR_START_S", wrong)
+        with pytest.raises(UserError, match="KUBERACER_SIMULATOR_START_S is"):
+            Deadlines.from_environment()
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text() | st.binary(), lambda inner: st.dictionaries(st.text(), inner)
+)
+
+
+@given(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(("_next_state", "_game_over", "_goal", "info"), JSON)))
+def test_an_answer_that_lacks_a_part_is_refused(answer: object) -> None:
+    with pytest.raises(UserError, match="is no answer of the protocol"):
+        checked(answer, "here:1")
+
+
+class Flaky:
+    """A simulator of one step an episode, of which `dies` says at which calls it is away."""
+
+    def __init__(self, dies: set[int]):
+        self.calls, self.dies, self.steps, self.closed = 0, dies, 0, 0
+
+    def _call(self) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+        self.calls += 1
+        if self.calls in self.dies:
+            raise external_sim.SimulatorGoneError("away", "start it")
+        picture = np.full((120, 160), self.calls, np.uint8)
+        return {"FRONT_FACING_CAMERA": picture}, {"reward_params": {"steps": self.steps}, "episode_status": {}}
+
+    def reset(self) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+        self.steps = 1
+        return self._call()
+
+    def step(self, action: object) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, object]]:
+        self.steps += 1
+        pictures, info = self._call()
+        return pictures, 0.0, False, False, info
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_an_episode_in_which_the_simulator_dies_is_cut_short_and_the_next_one_begins_where_it_is_back() -> None:
+    flaky = Flaky({3, 6})  # the second step; then a reset
+    sim = external_sim.ExternalSim(lambda: flaky, load_track("kidney"), DISCRETE)
+    drive = (np.zeros(1), np.ones(1))
+    sim.reset()
+    sim.advance(*drive)
+    assert (sim.truncated[0], sim.frames.max()) == (False, 2)
+    sim.advance(*drive)
+    assert (sim.terminated[0], sim.truncated[0], sim.status_name(0)) == (False, True, "time_up")
+    assert (sim.values.steps[0], sim.frames.max(), sim.returns, flaky.closed) == (3, 2, 1, 1)
+    sim.reset()
+    assert (sim.truncated[0], sim.values.steps[0], sim.frames.max(), sim.episode[0]) == (False, 1, 4, 1)
+    sim.advance(*drive)
+    sim.reset()
+    assert (sim.returns, sim.values.steps[0], sim.frames.max(), flaky.closed) == (2, 1, 7, 2)
+
+
+def test_a_simulator_that_stays_away_is_an_error() -> None:
+    flaky = Flaky({2, 3})
+    sim = external_sim.ExternalSim(lambda: flaky, load_track("kidney"), DISCRETE)
+    sim.reset()
+    with pytest.raises(external_sim.SimulatorGoneError):
+        sim.advance(np.zeros(1), np.ones(1))
+
+
+def test_one_that_was_never_there_is_not_waited_for_twice() -> None:
+    sim = external_sim.ExternalSim(lambda: Flaky({1}), load_track("kidney"), DISCRETE)
+    with pytest.raises(external_sim.SimulatorGoneError):
+        sim.reset()
+    assert sim.returns == 0
