@@ -18,7 +18,6 @@ class Rules:
 
     Penalties in seconds, for which the car stands at its place. resets: of a trial (of the whole race where it is
     continuous); one more incident ends it. reset_behind: metres behind an obstacle that was hit.
-    start_gap: metres between cars that start one behind the other.
     """
 
     trials: int = 3
@@ -27,7 +26,6 @@ class Rules:
     resets: int = 10
     continuous: bool = False
     reset_behind: float = 1.0
-    start_gap: float = 0.75
 
     def pause(self, status: str) -> int:
         """Steps for which an incident stops the car: at least its penalty."""

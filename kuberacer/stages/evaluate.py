@@ -185,7 +185,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--evaluation-metrics", type=Path, required=True, metavar="OUTPUT")
     parser.add_argument("--simtrace", type=Path, required=True, metavar="OUTPUT", help="folder")
     parser.add_argument("--video", type=Path, required=True, metavar="OUTPUT", help=".mp4")
-    parser.add_argument("--videos", type=Path, metavar="OUTPUT", help="folder: three views of every trial")
+    parser.add_argument(
+        "--videos", type=Path, required=True, metavar="OUTPUT", help="folder: three views of each trial"
+    )
     parser.add_argument(
         "--race-result",
         type=Path,

@@ -15,6 +15,7 @@ from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_result import METRICS, RESULT, CarResult, RaceResult, TrackResult, TrialResult, classify
 from kuberacer.formats.simtrace import write_trace
 from kuberacer.report.film import VIEWS, film_views
+from kuberacer.report.recording import Recording
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.evaluation import Evaluation
 from kuberacer.rollout.trial import Trial, metrics
@@ -60,10 +61,18 @@ class Results:
 
     def film(self, evaluation: Evaluation, folder: Path) -> None:
         """Draw every race in every view: camera-<view>/N-video.mp4."""
-        own = evaluation.trials[0]
-        for race, recording in enumerate(evaluation.recordings(self.race.leaderboard_name, self.race.race_type)):
+        own, drawn = evaluation.trials[0], len(self.films)
+        recordings = evaluation.recordings(self.race.leaderboard_name, self.race.race_type)
+        for race, recording in enumerate(recordings):
             number = len(self.films)
-            film_views(recording, {view: folder / f"camera-{view}" / f"{number}-video.mp4" for view in VIEWS})
+            paths = {view: folder / f"camera-{view}" / f"{number}-video.mp4" for view in VIEWS}
+            # Without chance in the race its trials are all the same.
+            same = next((k for k in range(race) if alike(recordings[k], recording)), None)
+            if same is None:
+                film_views(recording, paths)
+            else:
+                for path in paths.values():
+                    shutil.copyfile(path.with_name(f"{drawn + same}-video.mp4"), path)
             trial = own[-1] if evaluation.rules.continuous else own[race]
             worth = (trial.completed, -trial.seconds if trial.completed else trial.progress)
             self.films.append((worth, folder / "camera-pip" / f"{number}-video.mp4"))
@@ -75,6 +84,11 @@ class Results:
         worths = [worth for worth, _ in self.films]
         video.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.films[worths.index(max(worths))][1], video)
+
+
+def alike(one: Recording, other: Recording) -> bool:
+    """Whether two races were the same step by step."""
+    return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("cars", "objects", "camera"))
 
 
 def car_result(entrant: Entrant, trials: list[Trial]) -> CarResult:

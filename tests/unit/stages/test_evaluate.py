@@ -92,6 +92,7 @@ def test_every_trial_has_its_videos_in_three_views(twice: list[Path]):
     found = sorted(path.relative_to(videos).as_posix() for path in videos.rglob("*.mp4"))
     assert found == [f"camera-{view}/{n}-video.mp4" for view in ("45degree", "pip", "topview") for n in (0, 1)]
     pips = [(videos / f"camera-pip/{n}-video.mp4").read_bytes() for n in (0, 1)]
+    assert pips[0] == pips[1], "without chance in the race its trials are all the same"
     assert (twice[0] / "lap.mp4").read_bytes() in pips
 
 
