@@ -71,6 +71,15 @@ def simulator_of(index: int) -> str:
     return addresses[index - 1] if addresses else ""
 
 
+def time_trials_only(objects: int) -> None:
+    """Raises UserError for a training among objects: such a simulator has those that it was started with."""
+    if objects:
+        raise UserError(
+            f"an external simulator is trained in for time trials, not among {objects} objects of ours",
+            f"train this race without {ADDRESSES}",
+        )
+
+
 def check_workers(workers: int, cars_per_worker: int) -> None:
     """Raises UserError when a training's workers do not fit the simulators that it is to drive in."""
     count = len(given_simulators())

@@ -13,7 +13,7 @@ import numpy as np
 from kuberacer.errors import UserError
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
-from kuberacer.rollout.deepracer_sim import connect
+from kuberacer.rollout.deepracer_sim import connect, time_trials_only
 from kuberacer.rollout.external_sim import ExternalSim
 from kuberacer.rollout.fragment import Fragment, Tag, encode
 from kuberacer.rollout.handout import NodeCache, Setup
@@ -154,6 +154,7 @@ class RolloutWorker:
                 f"an external simulator drives one car, this training wants {setup.cars} of each worker",
                 "train with CARS_PER_WORKER=1",
             )
+        time_trials_only(setup.rules.scene.objects)
         return connect(self.simulator, setup.track(), setup.model())
 
 

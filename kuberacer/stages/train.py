@@ -26,6 +26,7 @@ from kuberacer.rollout.assemble import Episodes
 from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
+from kuberacer.rollout.deepracer_sim import given_simulators, time_trials_only
 from kuberacer.rollout.distributed import DistributedTrainer
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.fragment import Fragment
@@ -66,6 +67,8 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
     track = Track.from_route(np.load(options.track_file, allow_pickle=False), options.track_name)
     race = RaceConfig.parse(options.race, "training")
     scene_of(race).check(track)
+    if given_simulators():
+        time_trials_only(scene_of(race).objects)
     metadata = ModelMetadata.parse(options.metadata, options.algorithm)
     hyper = Hyperparameters.parse(options.hyperparameters, metadata.algorithm)
     source = options.reward_file.read_text(encoding="utf-8")

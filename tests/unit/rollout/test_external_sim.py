@@ -172,3 +172,9 @@ def test_one_that_was_never_there_is_not_waited_for_twice() -> None:
     with pytest.raises(external_sim.SimulatorGoneError):
         sim.reset()
     assert sim.returns == 0
+
+
+def test_an_external_simulator_is_trained_in_for_time_trials() -> None:
+    deepracer_sim.time_trials_only(0)
+    with pytest.raises(UserError, match="time trials, not among 6 objects"):
+        deepracer_sim.time_trials_only(6)
