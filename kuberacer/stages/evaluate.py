@@ -99,7 +99,7 @@ def entrants_of(race: RaceConfig, options: argparse.Namespace, work: Path) -> li
     for number, car in enumerate(others, 1):
         folder = work / f"rival-{number}"
         settings = StoreSettings.from_environment()
-        entrants.append(rival(settings, car.address, race.eval_checkpoint, folder, car.display_name, car.color))
+        entrants.append(rival(settings, car.address, "best", folder, car.display_name, car.color))
     return entrants
 
 

@@ -106,14 +106,13 @@ def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> tup
 
 def check_rivals(race: RaceConfig, evaluation: RaceConfig) -> None:
     """Raises UserError when a race's other models are not in the store."""
-    wanted = {(car.address, "best") for car in race.cars[1:]}
-    wanted |= {(car.address, evaluation.eval_checkpoint) for car in evaluation.cars[1:]}
+    wanted = {car.address for car in (*race.cars[1:], *evaluation.cars[1:])}
     if wanted and os.environ.get("KUBERACER_S3_BUCKET"):  # a check of the reward alone has no store
         from kuberacer.rollout.model_files import check_model
         from kuberacer.settings import StoreSettings
 
-        for address, which in sorted(wanted):
-            check_model(StoreSettings.from_environment(), address, which)
+        for address in sorted(wanted):
+            check_model(StoreSettings.from_environment(), address, "best")
 
 
 def _decoded(data: bytes, origin: str) -> str:
