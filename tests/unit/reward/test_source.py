@@ -82,7 +82,7 @@ def test_digest_is_of_the_text():
 def test_examples_pass():
     for path in REWARDS.glob("*.py"):
         checked = RewardSource.check(path.read_text(), path.name)
-        assert checked.stateless
+        assert checked.stateless == (path.stem != "fast_lap")  # it remembers the progress before
         assert checked.keys
 
 
