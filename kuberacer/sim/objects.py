@@ -112,10 +112,11 @@ class Objects:
         on an open track the last one starts where a single car would."""
         if self.together > 1:
             number = cars % self.together
-            places[0, cars] -= GRID * (number if self.track.closed else number - self.together + 1)
-            places[1, cars] = np.where(number % 2 == 0, -0.25, 0.25) * self.track.width * self.inner_side
             if self.track.closed:
-                places[0, cars] %= self.track.length
+                places[0, cars] = (places[0, cars] - GRID * number) % self.track.length
+            else:
+                places[0, cars] = np.maximum(places[0, cars], FRONT) + GRID * (self.together - 1 - number)
+            places[1, cars] = np.where(number % 2 == 0, -0.25, 0.25) * self.track.width * self.inner_side
 
     def behind_line(self, cars: np.ndarray) -> np.ndarray:
         """Metres (n,) that cars (n,) start behind the start line of a loop, where their lap begins."""

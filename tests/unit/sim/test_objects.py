@@ -336,6 +336,64 @@ def test_a_car_comes_back_behind_the_box_it_has_hit_on_the_other_lane():
     assert sim.values.x[0] > 11.0, "the other lane leads by"
 
 
+def test_a_car_off_the_track_beside_a_box_comes_back_behind_it_too():
+    sim = two_boxes()
+    place(sim, 5.5, 0.8, 20.0)
+    sim.advance(np.zeros(1), np.zeros(1))
+    assert sim.status_name(0) == "off_track"
+    sim.recover(np.array([True]))
+    assert (sim.values.x[0], sim.values.y[0]) == (pytest.approx(5.0), pytest.approx(-0.25))
+    place(sim, 8.5, 0.8, 20.0)  # no object within a metre: the nearer lane, where it is
+    sim.recover(np.array([True]))
+    assert (sim.values.x[0], sim.values.y[0]) == (pytest.approx(8.5, abs=0.01), pytest.approx(0.25))
+
+
+def test_a_place_that_is_taken_is_left_backwards():
+    places = ((0.5, INNER), (0.45, OUTER))  # the way back from the first leads into the second
+    sim = race(Scene(boxes=Boxes(count=2, places=places)))
+    place(sim, 9.5, 0.25)
+    while not sim.terminated[0]:
+        sim.advance(np.zeros(1), np.ones(1))
+    sim.recover(np.array([True]))
+    assert sim.values.y[0] == pytest.approx(-0.25)
+    assert 8.3 < sim.values.x[0] + 0.104 < 8.76, "just before the other box and its margin"
+    sim.advance(np.zeros(1), np.zeros(1))
+    assert sim.status_name(0) == "in_progress"
+
+
+@given(seed=st.integers(0, 2**32), bots=st.booleans(), together=st.sampled_from([1, 2]))
+@settings(max_examples=15, deadline=None)
+def test_who_comes_back_stands_in_nothing(seed, bots, together):
+    things = {"bots": Bots(count=3, speed=0.4, random=True)} if bots else {"boxes": Boxes(count=5, random=True)}
+    sim = race(Scene(**things, together=together), oval(), 4, "advance", seed=seed)
+    incidents = 0
+    for step in range(80):
+        sim.advance(steer_to_center(sim) + 8 * np.sin(0.2 * step + np.arange(4)), np.full(4, 1.5))
+        back = sim.terminated.copy()
+        if back.any():
+            incidents += int(back.sum())
+            sim.recover(back, pause_seconds=1.0)
+            assert not sim.values.is_crashed[back].any()
+            assert sim.values.all_wheels_on_track[back].all()
+            sim.stop(back)
+            sim.advance(np.zeros(4), np.where(back, 0.0, 1.0))
+            if together == 1 and not bots:
+                assert (sim.status[back] == 0).all()
+    assert incidents or bots
+
+
+def test_starts_of_cars_that_share_a_track():
+    loop = race(Scene(together=4), oval(), 8)
+    distance = loop.values.projection_distance.reshape(2, 4)
+    assert (distance == distance[0]).all()
+    assert -np.diff(distance[0, 1:]) == pytest.approx(0.75, abs=0.06)
+    assert loop.values.is_left_of_center[:4].tolist() == [False, True, False, True]  # outer and inner in turns
+    assert (loop.values.progress == 0.0).all()
+    road = race(Scene(together=3), WIDE, 3).values
+    assert road.x == pytest.approx([1.64, 0.89, 0.14], abs=0.02)
+    assert road.is_left_of_center.tolist() == [False, True, False]
+
+
 def test_shared_boxes_stay_when_one_car_begins_anew():
     sim = race(Scene(boxes=Boxes(count=3, random=True), together=2), oval(), 4, start="advance")
     before = sim.objects[:, :3].copy()
