@@ -80,6 +80,7 @@ class Evaluation:
             Observations(seats, e.metadata, e.stack) for seats, e in zip(self.seats, self.entrants, strict=True)
         ]
         self.reels = [Reel() for _ in range(self.races)] if film else []
+        self._shown = np.zeros(self.sim.cars, CAR)  # of a car that has ended, where and when it did
 
     @property
     def trials(self) -> list[list[Trial]]:
@@ -125,7 +126,7 @@ class Evaluation:
         sim.absent[:] = stands | ~self.running
         sim.advance(steering, np.where(self.running & ~stands, speed, 0.0))
         rewards = reward(sim.values) if reward else np.zeros(sim.cars)
-        back, filmed = np.zeros(sim.cars, bool), np.zeros(sim.cars, CAR)
+        back = np.zeros(sim.cars, bool)
         for racer in self.racers:
             car = racer.car
             if self.running[car]:
@@ -134,10 +135,10 @@ class Evaluation:
                 worth = 0.0 if status == "pause" else float(rewards[car])
                 trial.rows.append(self._row(racer, status, actions[car], steering[car], speed[car], worth, ended))
                 back[car] = status in INCIDENTS and not ended
-            filmed[car] = self._filmed(racer)
+                self._shown[car] = self._filmed(racer)
         self._send_back(back)
         self._go_on()
-        return back, filmed
+        return back, self._shown
 
     def _judge(self, racer: Racer) -> tuple[str, bool]:
         """(the step's status in the trace, whether the trial has ended with it)."""

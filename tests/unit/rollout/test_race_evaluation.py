@@ -108,6 +108,15 @@ def test_a_car_whose_trial_has_ended_is_off_the_track(ring: Track):
     assert evaluation.sim.absent[0]
 
 
+def test_a_film_shows_a_car_that_has_ended_as_it_did(ring: Track):
+    evaluation = Evaluation([entrant(0.8), entrant(1.6)], ring, Rules(trials=1, resets=50), film=True)
+    slow, fast = (trials[0] for trials in evaluation.run())
+    (film,) = evaluation.recordings()
+    assert len(film) == max(len(slow.rows), len(fast.rows))
+    assert film.cars["total_time"][-1].tolist() == [slow.seconds, fast.seconds]
+    assert film.cars["progress"][-1].tolist() == [100.0, 100.0]
+
+
 def test_races_side_by_side_and_laps_of_one_race_count_for_each_car(ring: Track):
     trials = race(ring, 1.1, 0.9, rules=Rules(trials=2))
     assert [[trial.number for trial in of] for of in trials] == [[1, 2], [1, 2]]
