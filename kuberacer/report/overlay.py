@@ -23,7 +23,7 @@ COLUMNS = (388, 508, WIDTH - EDGE)  # right ends of lap, lap time, total
 STATS = (WIDTH - EDGE - 262, HEIGHT - FOOTER - 10 - 46, WIDTH - EDGE, HEIGHT - FOOTER - 10)
 STAT_COLUMNS = (STATS[0] + 88, STATS[0] + 156, STATS[2] - 10)
 INSET, STEREO_INSET = (160, 120), (120, 90)
-BAR = (EDGE, HEIGHT - 17, WIDTH - EDGE - 70, HEIGHT - 9)
+BAR = (EDGE, HEIGHT - 17, WIDTH - EDGE - 80, HEIGHT - 9)
 BANNER_STEPS, BANNER_HEIGHT = 20, 34
 STANDINGS, ROW = 196, 22  # px: width of the standings, height of a line
 

@@ -65,38 +65,43 @@ def figures() -> dict[str, float]:
         return time.perf_counter() - wall, time.thread_time() - own
 
     play(0)
-    plain, filmed = [], []
+    ratios, rates = [], []
     with tempfile.TemporaryDirectory() as work, TrainingVideos("bench", Path(work), Nowhere(), print) as videos:
         for _ in range(ROUNDS):
-            plain += [play(0), play(0)]
-            filmed.append(play(1))
+            plain, filmed = [play(0) for _ in range(3)], [play(1)]
             made = lookout.recording(track, collector.trace.rows[:, 0], plays.iteration)
             videos.draw(plays.iteration, made)
             while videos._under_way[1].is_alive():
                 filmed.append(play(1))
+            plain += [play(0) for _ in range(3)]
+            (wall, own), (wall_filmed, own_filmed) = medians(plain), medians(filmed)
+            ratios.append((wall / wall_filmed, own / own_filmed))
+            rates.append(CARS * STEPS / wall)
     agent.close()
-    (wall, own), (wall_filmed, own_filmed) = (
-        [statistics.median(times) for times in zip(*rounds, strict=True)] for rounds in (plain, filmed)
-    )
+    by_wall, by_own = medians(ratios)
     return {
-        "videos_rollouts_filmed_vs_plain": wall / wall_filmed,
-        "videos_rollouts_filmed_vs_plain_own_processor": own / own_filmed,
-        "videos_rollouts_plain_steps_per_s": CARS * STEPS / wall,
+        "videos_rollouts_filmed_vs_plain": by_wall,
+        "videos_rollouts_filmed_vs_plain_own_processor": by_own,
+        "videos_rollouts_plain_steps_per_s": statistics.median(rates),
         **drawing(made),
     }
 
 
+def medians(pairs: list[tuple[float, float]]) -> list[float]:
+    return [statistics.median(values) for values in zip(*pairs, strict=True)]
+
+
 def drawing(made: Recording) -> dict[str, float]:
-    """Frames a second of this thread's processor: drawn, and drawn and encoded."""
+    """Frames a processor's second: drawn, and drawn and encoded."""
     found = {}
     for views in (*((view,) for view in VIEWS), VIEWS):
         name = views[0] if len(views) == 1 else "all"
-        pictures, clock = Pictures(made, views), time.thread_time()
+        pictures, clock = Pictures(made, views), time.process_time()
         for step in range(len(made)):
             pictures.at(step)
-        found[f"videos_{name}_drawn_frames_per_s"] = len(made) / (time.thread_time() - clock)
+        found[f"videos_{name}_drawn_frames_per_s"] = len(made) / (time.process_time() - clock)
         with tempfile.TemporaryDirectory() as folder:
-            clock = time.thread_time()
+            clock = time.process_time()
             film_views(made, {view: Path(folder) / f"{view}.mp4" for view in views})
-        found[f"videos_{name}_frames_per_s"] = (len(made) + 14) / (time.thread_time() - clock)
+        found[f"videos_{name}_frames_per_s"] = (len(made) + 14) / (time.process_time() - clock)
     return found

@@ -16,6 +16,7 @@ from kuberacer.report.paint import car_color
 from kuberacer.report.things import BOXES
 from kuberacer.sim.picture import GRASS as SEEN_GRASS
 from kuberacer.sim.picture import TopView
+from kuberacer.sim.track import Track
 
 VIDEO_TOLERANCE = 26  # of 255: of what the codec does to a plain area
 
@@ -175,3 +176,24 @@ def test_names_colour_and_camera_are_shown():
     stereo = shown(views=2)
     assert near(stereo, EDGE + 60, 400, (40, 40, 40), 0)
     assert near(stereo, EDGE + 182, 400, (200, 200, 200), 0)
+
+
+def test_a_film_that_cannot_be_finished_leaves_no_file(tmp_path: Path):
+    broken = recorded()
+    broken.cars["lap_time"][20] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        film_views(broken, {"pip": tmp_path / "pip.mp4", "topview": tmp_path / "top.mp4"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_open_track_is_filmed(tmp_path: Path):
+    """Its ground does not fit 5 mm a texel, and its cars are drawn larger than they are."""
+    x = np.linspace(0, 300, 301)
+    rows = np.hstack([np.column_stack([x, np.full(301, y)]) for y in (0.0, 0.6, -0.6)])
+    made = recorded(steps=3)
+    made.track = Track.from_route(rows, "long")
+    made.cars["x"], made.cars["y"], made.cars["heading"] = 150.0, 0.3, 0.0
+    pictures = Pictures(made, VIEWS).at(2)
+    red = [(np.abs(pictures[view].astype(int) - car_color("Red")).max(axis=2) < 40).sum() for view in VIEWS]
+    assert min(red) > 30
+    assert near(pictures["45degree"], WIDTH / 2 - 50, 400, ROAD)
