@@ -25,7 +25,7 @@ from kuberacer.sim.solid_kernels import OBJECT
 from kuberacer.sim.step_kernels import FRONT
 from kuberacer.sim.track import Track
 
-BOX_GREYS = (167, 102, 168)  # of BOX_KINDS
+BOX_GREYS = (167, 40, 168)  # of BOX_KINDS; the dark one stands out from the road (62) on its shaded sides, too
 BOT_GREY = 185
 LUMA = (0.299, 0.587, 0.114)
 GRID = 0.75  # m between the starts of cars that share a track
