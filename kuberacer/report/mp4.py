@@ -21,8 +21,9 @@ class Mp4:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.planes = path, np.empty((height * 3 // 2, width), np.uint8)
         self.container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        # The same frames give the same bytes: x264's macroblock tree does not, even with one thread.
-        options = {"preset": "superfast", "crf": "27", "x264-params": "threads=1:mbtree=0"}
+        # The same frames give the same bytes: x264's macroblock tree does not, even with one thread. Frames that lean
+        # on later ones would save 2 % of the bytes for a quarter more of the time.
+        options = {"preset": "superfast", "crf": "27", "x264-params": "threads=1:mbtree=0:bframes=0"}
         self.stream = self.container.add_stream("libx264", rate=rate, options=options)
         self.stream.width, self.stream.height, self.stream.pix_fmt = width, height, "yuv420p"
         context = self.stream.codec_context
