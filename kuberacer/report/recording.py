@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import zstandard
 
 from kuberacer.sim.track import Track
 
@@ -73,11 +74,12 @@ class Recording:
 
 @dataclass
 class Reel:
-    """A recording while it is made, step by step."""
+    """A recording while it is made, step by step. Frames are kept packed: many trials are recorded side by side."""
 
     cars: list[np.ndarray] = field(default_factory=list)
     objects: list[np.ndarray] = field(default_factory=list)
-    camera: list[np.ndarray] = field(default_factory=list)
+    camera: list[bytes] = field(default_factory=list)
+    shape: tuple[int, ...] = ()  # of a step's frames
 
     def add(self, cars: np.ndarray, objects: np.ndarray, camera: np.ndarray) -> None:
         """One step, copied: (n,) of CAR, (K,) of OBJECT, (n, views, 120, 160). Those after LONGEST are left out."""
@@ -85,13 +87,16 @@ class Reel:
             return
         self.cars.append(cars.copy())
         self.objects.append(objects.copy())
-        self.camera.append(camera.copy())
+        self.camera.append(zstandard.ZstdCompressor(level=1).compress(camera.tobytes()))
+        self.shape = camera.shape
 
     def __len__(self) -> int:
         return len(self.cars)
 
     def recording(self, track: Track, names: list[str], colors: list[str], **about) -> Recording:
         """about: leaderboard, race_type, laps."""
-        return Recording(
-            track, names, colors, np.stack(self.cars), np.stack(self.objects), np.stack(self.camera), **about
-        )
+        unpack = zstandard.ZstdDecompressor()
+        camera = np.empty((len(self), *self.shape), np.uint8)
+        for frames, packed in zip(camera, self.camera, strict=True):
+            frames.ravel()[:] = np.frombuffer(unpack.decompress(packed), np.uint8)
+        return Recording(track, names, colors, np.stack(self.cars), np.stack(self.objects), camera, **about)

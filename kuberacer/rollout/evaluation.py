@@ -3,7 +3,7 @@
 Trials are driven side by side as cars of one simulator; the cars of one trial share the track.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,14 +105,12 @@ class Evaluation:
                     reel.add(cars[first : first + self.together], self._objects(first), frames)
         return self.trials
 
-    def recordings(self, leaderboard: str = "", race_type: str = "TIME_TRIAL") -> list[Recording]:
-        """What was filmed, a race each; handed over, for frames are large."""
+    def recordings(self, leaderboard: str = "", race_type: str = "TIME_TRIAL") -> Iterator[Recording]:
+        """What was filmed, a race each, one at a time: frames are large."""
         names, colors = [e.name for e in self.entrants], [e.color for e in self.entrants]
         about = {"leaderboard": leaderboard, "race_type": race_type}
-        found = []
-        while self.reels:
-            found.append(self.reels.pop(0).recording(self.track, names, colors, laps=self.laps, **about))
-        return found
+        for reel in self.reels:
+            yield reel.recording(self.track, names, colors, laps=self.laps, **about)
 
     def _step(self, reward: BatchedReward | None) -> tuple[np.ndarray, np.ndarray]:
         """One step of the running cars. Returns which were sent back, (cars,) bool, and what is filmed, (cars,) CAR."""

@@ -5,6 +5,7 @@ DeepRacer's simulator names its cars. Below the result's folder metrics lie as i
 k-fastest.npy.
 """
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -61,18 +62,18 @@ class Results:
 
     def film(self, evaluation: Evaluation, folder: Path) -> None:
         """Draw every race in every view: camera-<view>/N-video.mp4."""
-        own, drawn = evaluation.trials[0], len(self.films)
+        own, drawn = evaluation.trials[0], dict[str, int]()
         recordings = evaluation.recordings(self.race.leaderboard_name, self.race.race_type)
         for race, recording in enumerate(recordings):
             number = len(self.films)
             paths = {view: folder / f"camera-{view}" / f"{number}-video.mp4" for view in VIEWS}
             # Without chance in the race its trials are all the same.
-            same = next((k for k in range(race) if alike(recordings[k], recording)), None)
-            if same is None:
+            same = drawn.setdefault(digest(recording), number)
+            if same == number:
                 film_views(recording, paths)
             else:
                 for path in paths.values():
-                    shutil.copyfile(path.with_name(f"{drawn + same}-video.mp4"), path)
+                    shutil.copyfile(path.with_name(f"{same}-video.mp4"), path)
             trial = own[-1] if evaluation.rules.continuous else own[race]
             worth = (trial.completed, -trial.seconds if trial.completed else trial.progress)
             self.films.append((worth, folder / "camera-pip" / f"{number}-video.mp4"))
@@ -86,9 +87,12 @@ class Results:
         shutil.copyfile(self.films[worths.index(max(worths))][1], video)
 
 
-def alike(one: Recording, other: Recording) -> bool:
-    """Whether two races were the same step by step."""
-    return all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("cars", "objects", "camera"))
+def digest(recording: Recording) -> str:
+    """Of all that happened in a race."""
+    total = hashlib.sha256()
+    for array in (recording.cars, recording.objects, recording.camera):
+        total.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return total.hexdigest()
 
 
 def car_result(entrant: Entrant, trials: list[Trial]) -> CarResult:

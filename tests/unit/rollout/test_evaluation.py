@@ -138,7 +138,7 @@ def test_a_race_over_laps_needs_a_loop():
 def test_a_film_has_every_step_of_the_first_entrant(ring: Track):
     evaluation = Evaluation([Entrant(straight_on, METADATA, name="Ada")], ring, Rules(2, resets=1), film=True)
     (trials,) = evaluation.run()
-    recordings = evaluation.recordings(leaderboard="club")
+    recordings = list(evaluation.recordings(leaderboard="club"))
     assert [len(recording) for recording in recordings] == [len(trial.rows) for trial in trials]
     film = recordings[1]
     assert film.names == ["Ada"]
