@@ -11,6 +11,7 @@ from kuberacer.report.paint import Color
 
 Font = ImageFont.FreeTypeFont
 RIM: Color = (16, 20, 26)
+LONGEST = 300  # letters of a name: more fit no video, and would only cost time
 
 
 @lru_cache(maxsize=16)
@@ -32,7 +33,7 @@ def lettering(text: str, size: int, color: Color, bold: bool = False, rim: int =
 
 def fitted(text: str, width: int, face: Font) -> str:
     """The text, cut and with an ellipsis where it is wider than `width` pixels; on one line."""
-    text = " ".join(text.split())
+    text = " ".join(text[:LONGEST].split())
     if face.getlength(text) <= width:
         return text
     while text and face.getlength(text + "…") > width:

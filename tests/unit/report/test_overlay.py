@@ -96,4 +96,5 @@ def test_texts_fit_their_room_on_one_line():
     assert cut.endswith("…")
     assert face.getlength(cut) <= 100
     assert fitted("", 100, face) == ""
+    assert fitted("x" * 10_000_000, 100, face) == cut
     assert [clock(seconds) for seconds in (0, 59.9996, 61.5, 3600)] == ["0:00.000", "1:00.000", "1:01.500", "60:00.000"]
