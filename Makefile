@@ -106,6 +106,10 @@ test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests ## set everything up and pa
 	@$(RACE) -m pytest $(RACE_TESTS)
 	@$(TOOLS) -m pytest $(TOOLS_TESTS)
 
+.PHONY: test-matrix
+test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours)
+	@KUBERACER_TEST_MATRIX=full $(RACE) -m pytest tests/unit/rollout/test_sensor_matrix.py
+
 # The users' way to a cluster is kind; any other is named by KUBECONFIG.
 .PHONY: test-cluster
 test-cluster: setup $(ENVS)/tools/.tests ## pass the tests that need a cluster: that of KUBECONFIG, or a kind cluster

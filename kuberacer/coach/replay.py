@@ -18,7 +18,7 @@ class ReplayMemory:
         """size: observations kept in all, at least two time steps of all cars."""
         self._rows = max(2, size // cars)
         self._cars = cars
-        self._seen = [np.empty((self._rows, cars, *given.shape), given.dtype) for given in inputs]
+        self._seen: list[np.ndarray] = [np.empty((self._rows, cars, *given.shape), given.dtype) for given in inputs]
         self._actions: np.ndarray = np.empty((self._rows, cars, *action_shape), action_type)
         self._rewards = np.empty((self._rows, cars))
         self._terminated = np.empty((self._rows, cars), bool)

@@ -35,9 +35,9 @@ def joined(parts: tuple[np.ndarray, ...]) -> Observation:
     return parts[0] if len(parts) == 1 else (parts[0], parts[1])
 
 
-def chosen(observation: Observation, cars: np.ndarray | slice) -> Observation:
-    """What some of the cars see: a view for a slice, else a copy."""
-    return joined(tuple(array[cars] for array in arrays(observation)))
+def chosen(observation: Observation, rows: np.ndarray | slice | int) -> Observation:
+    """Some rows of an observation's arrays: a copy where they are an array, else a view."""
+    return joined(tuple(array[rows] for array in arrays(observation)))
 
 
 @dataclass(frozen=True)

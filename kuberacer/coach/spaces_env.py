@@ -17,15 +17,12 @@ class SpacesEnv(gymnasium.Env):
     """Observation {name: array} of the inputs; the action space of the metadata, continuous ones as -1..1."""
 
     def __init__(self, metadata: ModelMetadata, inputs: tuple[Input, ...]):
-        highest = {np.uint8: 255, np.float32: LIDAR_METRES[1]}
-        self.observation_space = spaces.Dict(
-            {given.name: spaces.Box(0, highest[given.dtype], given.shape, given.dtype) for given in inputs}
-        )
+        self.observation_space = spaces.Dict({given.name: space_of(given) for given in inputs})
         if isinstance(metadata.action_space, ContinuousActions):
             self.action_space: spaces.Space = spaces.Box(-1, 1, (2,), np.float32)
         else:
             self.action_space = spaces.Discrete(len(metadata.action_space))
-        self._observation = {given.name: np.zeros(given.shape, given.dtype) for given in inputs}
+        self._observation: dict[str, np.ndarray] = {given.name: np.zeros(given.shape, given.dtype) for given in inputs}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
         super().reset(seed=seed)
@@ -33,6 +30,11 @@ class SpacesEnv(gymnasium.Env):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict]:
         return self._observation, 0.0, False, False, {}
+
+
+def space_of(given: Input) -> spaces.Box:
+    highest = 255 if given.dtype is np.uint8 else LIDAR_METRES[1]
+    return spaces.Box(0, highest, given.shape, given.dtype)  # type: ignore[arg-type]
 
 
 def register(metadata: ModelMetadata, inputs: tuple[Input, ...]) -> None:

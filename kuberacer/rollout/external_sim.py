@@ -159,9 +159,7 @@ def frames_of(picture: np.ndarray, views: int) -> np.ndarray:
 def scan_of(ranges: np.ndarray) -> np.ndarray:
     """(64,) float32 metres within the lidar's limits: it sends inf where it has met nothing. Raises UserError."""
     if ranges.shape != (RANGES,):
-        raise UserError(
-            f"the simulator's lidar sent {ranges.shape}, not {(RANGES,)}", "use a simulator of this version"
-        )
+        raise UserError(f"the simulator's lidar sent {ranges.shape}, not {RANGES} values", "use one of this version")
     return np.clip(np.nan_to_num(ranges.astype(np.float32), nan=np.inf), *LIDAR_METRES)
 
 

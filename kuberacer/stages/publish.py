@@ -50,14 +50,18 @@ def main() -> None:
 
 
 def for_the_car(model: Path) -> tuple[bytes, bytes]:
-    """(frozen graph, metadata) as the car takes them: it knows clipped_ppo and sac, a DQN goes to it as the former."""
+    """(frozen graph, metadata) as the car takes them: it knows clipped_ppo and sac, a DQN goes to it as the former.
+
+    It would take the number of any lidar's values from lidar_config.
+    """
     graph, text = (model / "model.pb").read_bytes(), (model / "model_metadata.json").read_text(encoding="utf-8")
     metadata = ModelMetadata.parse(text)
-    if metadata.algorithm != "dqn":
-        return graph, text.encode()
-    from kuberacer.coach.freeze import for_car  # TensorFlow: seconds that the other algorithms do without
+    taken = replace(metadata, lidar_config=None) if metadata.lidar in ("LIDAR", "SECTOR_LIDAR") else metadata
+    if metadata.algorithm == "dqn":
+        from kuberacer.coach.freeze import for_car  # TensorFlow: seconds that the other algorithms do without
 
-    return for_car(graph, metadata), replace(metadata, algorithm="clipped_ppo").to_json().encode()
+        graph, taken = for_car(graph, metadata), replace(taken, algorithm="clipped_ppo")
+    return graph, (text if taken == metadata else taken.to_json()).encode()
 
 
 def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dict[str, Any]:

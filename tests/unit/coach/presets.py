@@ -1,5 +1,7 @@
 """Presets with small networks: the same code paths as DeepRacer's networks, in a tenth of the time."""
 
+import numpy as np
+
 SMALL_NETWORK = """
 from rl_coach.agents.clipped_ppo_agent import ClippedPPOAgentParameters
 from rl_coach.agents.dqn_agent import DQNAgentParameters
@@ -22,11 +24,28 @@ for network in agent_params.network_wrappers.values():
 graph_manager = BasicRLGraphManager(
     agent_params=agent_params, env_params=GymVectorEnvironment(), schedule_params=SimpleSchedule())
 """
+# For the metadata's lidar, beside the small network of the camera.
+WITH_LIDAR = """
+from rl_coach.architectures.embedder_parameters import InputEmbedderParameters
+for network in agent_params.network_wrappers.values():
+    network.input_embedders_parameters['{lidar}'] = InputEmbedderParameters(scheme=[Dense(4)])
+"""
 AGENT_NAMES = {"clipped_ppo": "ClippedPPO", "sac": "SoftActorCritic", "dqn": "DQN"}
 CONTINUOUS = (
     '{"action_space": {"speed": {"low": 0.8, "high": 1.2}, "steering_angle": {"low": -30, "high": 30}},'
     ' "sensor": ["FRONT_FACING_CAMERA"], "training_algorithm": "clipped_ppo"}'
 )
+STEREO_AND_SECTORS = CONTINUOUS.replace('"FRONT_FACING_CAMERA"', '"STEREO_CAMERAS", "SECTOR_LIDAR"')
+
+
+def random_observation(agent, rng, count=None):
+    """What so many cars might see, all of the agent's without a number."""
+    from kuberacer.coach.sensors import joined
+
+    cars = count or agent.cars
+    camera, *lidar = agent.inputs
+    frames = rng.integers(0, 256, (cars, *camera.shape), dtype=np.uint8)
+    return joined((frames, *(rng.uniform(0.15, 1, (cars, *given.shape)).astype(np.float32) for given in lidar)))
 
 
 def small_preset(algorithm, more=""):

@@ -7,7 +7,7 @@ from kuberacer.coach.freeze import CAR_OUTPUT, for_car, freeze_checkpoint, input
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
-from tests.unit.coach.presets import CONTINUOUS
+from tests.unit.coach.presets import CONTINUOUS, STEREO_AND_SECTORS, WITH_LIDAR, random_observation
 
 NO_SENSOR = '{"action_space": [{"steering_angle": -20, "speed": 1}, {"steering_angle": 20, "speed": 1}]}'
 # Batch normalisation and dropout leave conditions in the graph, which only training takes.
@@ -18,6 +18,7 @@ WITH_BATCH_NORMALISATION = (
     "embedder.activation_function = 'none'"
 )
 ONE_TOWER = "agent_params.network_wrappers['main'].use_separate_networks_per_head = False"
+LEFT_AND_LIDAR = NO_SENSOR.replace('{"action_space"', '{"sensor": ["LEFT_CAMERA", "LIDAR"], "action_space"', 1)
 CASES = {
     "ppo": ("clipped_ppo", None, ""),
     "ppo continuous": ("clipped_ppo", CONTINUOUS, ""),
@@ -26,6 +27,13 @@ CASES = {
     "ppo without a sensor key": ("clipped_ppo", NO_SENSOR, ""),
     "sac": ("sac", None, ""),
     "dqn": ("dqn", None, ""),
+    "ppo with stereo and sectors": ("clipped_ppo", STEREO_AND_SECTORS, WITH_LIDAR.format(lidar="SECTOR_LIDAR")),
+    "sac with stereo and sectors": (
+        "sac",
+        STEREO_AND_SECTORS.replace("clipped_ppo", "sac"),
+        WITH_LIDAR.format(lidar="SECTOR_LIDAR"),
+    ),
+    "dqn with a lidar": ("dqn", LEFT_AND_LIDAR, WITH_LIDAR.format(lidar="LIDAR")),
 }
 
 
@@ -33,7 +41,7 @@ CASES = {
 def test_every_runtime_agrees_with_the_live_policy(make_agent, tmp_path, case):
     algorithm, metadata, more = CASES[case]
     agent = make_agent(algorithm, metadata=metadata, more=more)
-    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.inputs[0].shape), dtype=np.uint8)
+    frames = random_observation(agent, np.random.default_rng(0), 6)
     model = tmp_path / "model.pb"
     agent.export_frozen(model)
     agent.save(tmp_path)

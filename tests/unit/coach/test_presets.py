@@ -6,7 +6,7 @@ from kuberacer.coach.build import build_agent
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
-from tests.unit.coach.presets import CONTINUOUS, small_preset
+from tests.unit.coach.presets import CONTINUOUS, STEREO_AND_SECTORS, WITH_LIDAR, small_preset
 
 # A preset as DeepRacer's users write them: a function, filters that make grey frames and stack them, seven episodes.
 FUNCTION = """
@@ -179,3 +179,52 @@ def test_a_fault_in_a_preset_is_named(source, said):
 def test_parts_that_do_not_fit(metadata, hyper, said):
     with pytest.raises(UserError, match=said):
         build(metadata=metadata, hyper=hyper)
+
+
+GREY_STACK = """
+from rl_coach.filters.filter import InputFilter
+from rl_coach.filters.observation.observation_stacking_filter import ObservationStackingFilter
+agent_params.input_filter = InputFilter()
+agent_params.input_filter.add_observation_filter('observation', 'stacking', ObservationStackingFilter(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (small_preset("clipped_ppo"), "inputs observation; sensor is STEREO_CAMERAS, SECTOR_LIDAR"),
+        (small_preset("clipped_ppo", WITH_LIDAR.format(lidar="LIDAR")), "inputs observation, LIDAR; sensor is"),
+        (
+            small_preset("clipped_ppo", WITH_LIDAR.format(lidar="SECTOR_LIDAR") + GREY_STACK),
+            "one grey frame of STEREO_CAMERAS, which has 2",
+        ),
+    ],
+)
+def test_a_preset_that_does_not_take_the_metadatas_sensors_is_named(source, said):
+    with pytest.raises(UserError, match=said) as caught:
+        build(preset=source, metadata=STEREO_AND_SECTORS)
+    assert caught.value.remedy
+
+
+def test_a_preset_takes_stereo_and_a_lidar(make_agent):
+    agent = make_agent(
+        "clipped_ppo",
+        metadata=STEREO_AND_SECTORS,
+        hyper='{"stack_size": 3}',
+        more=WITH_LIDAR.format(lidar="SECTOR_LIDAR"),
+    )
+    assert [given.shape for given in agent.inputs] == [(120, 160, 6), (8,)]
+    assert agent.stack_size == 3
+
+
+@pytest.mark.parametrize("network", ["DEEP_CONVOLUTIONAL_NETWORK_SHALLOW", "DEEP_CONVOLUTIONAL_NETWORK_DEEP"])
+def test_a_lidar_has_two_dense_layers_beside_the_camera(make_agent, network):
+    metadata = STEREO_AND_SECTORS.replace('{"action_space"', f'{{"neural_network": "{network}", "action_space"', 1)
+    agent = make_agent("clipped_ppo", metadata=metadata, preset=None)
+    shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in agent.coach.saved_variables}
+    tower = "main_level/agent/main/online/network_1/"
+    assert shapes[tower + "SECTOR_LIDAR/Dense_0/kernel"] == (8, 256)
+    assert shapes[tower + "SECTOR_LIDAR/Dense_2/kernel"] == (256, 256)
+    assert shapes[tower + "STEREO_CAMERAS/Conv2d_0/kernel"] == (8, 8, 2, 32)
+    middleware = {"DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": 11264, "DEEP_CONVOLUTIONAL_NETWORK_DEEP": 9216}[network] + 256
+    assert any(shape == (middleware, 512) for shape in shapes.values())

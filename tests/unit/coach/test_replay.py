@@ -71,3 +71,21 @@ def test_last_frames_of_overwritten_steps_are_dropped():
     memory = ReplayMemory(2, 8, SEEN, (), np.int32)
     fill(memory, 50, 2, truncated_every=2)
     assert len(memory._finals) <= 4
+
+
+def test_what_the_lidar_showed_stays_with_the_frame():
+    memory = ReplayMemory(2, 8, (*SEEN, Input("lidar", (3,))), (), np.int32)
+    for t in range(11):
+        number = np.arange(2 * t, 2 * t + 2)
+        cut = number % 3 == 0
+        memory.begin(both(number), number.astype(np.int32))
+        memory.end(number.astype(float), np.zeros(2, bool), cut, both(number + 2**15))
+    (frames, lidar), (later_frames, later_lidar), actions, _, _ = memory.sample(np.random.default_rng(0), 100)
+    np.testing.assert_array_equal(as_numbers(frames), actions)
+    np.testing.assert_array_equal(lidar, np.repeat(actions[:, None], 3, axis=1))
+    np.testing.assert_array_equal(later_lidar[:, 0], as_numbers(later_frames))
+    np.testing.assert_array_equal(later_lidar[:, 0], np.where(actions % 3 == 0, actions + 2**15, actions + 2))
+
+
+def both(numbers):
+    return as_frames(numbers), np.repeat(numbers[:, None], 3, axis=1).astype(np.float32)

@@ -19,10 +19,11 @@ def made_up(
     ends: int = 0,
     noise: bool = False,
     views: int = 1,
+    lidar: int = 0,
     objects: int = 0,
     seed: int = 0,
 ) -> Fragment:
-    """cut: so many of the steps of car 0, from the first on, cut its episode."""
+    """lidar: its values. cut: so many of the steps of car 0, from the first on, cut its episode."""
     rng = np.random.default_rng(seed)
     truncated = np.zeros((time, cars), bool)
     truncated[:cut, 0] = True
@@ -36,6 +37,8 @@ def made_up(
         frames=rng.integers(0, 256, (time + 1, cars, views, HEIGHT, WIDTH), dtype=np.uint8),
         history=rng.integers(0, 256, (cars, HEIGHT, WIDTH, views * (depth - 1)), dtype=np.uint8),
         finals=rng.integers(0, 256, (cut, views, HEIGHT, WIDTH), dtype=np.uint8),
+        lidar=rng.random((time + 1, cars, lidar), np.float32) if lidar else None,
+        final_lidar=rng.random((cut, lidar), np.float32) if lidar else None,
         final_at=np.array([(row, 0) for row in range(cut)], np.int32).reshape(-1, 2),
         actions=rng.normal(size=(time, cars, 2)).astype(np.float32)
         if continuous

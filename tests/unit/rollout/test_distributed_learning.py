@@ -12,26 +12,28 @@ from kuberacer.coach.choose import Explore
 from kuberacer.coach.frozen_names import input_names
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.coach.sensors import Observation, arrays
+from kuberacer.coach.sensors import Observation, arrays, chosen
 from kuberacer.rollout.assemble import Episodes, observations, segments
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.driving_policy import DrivingPolicy
 from kuberacer.rollout.fragment import Fragment, Tag, decode, encode
 from kuberacer.rollout.frame_stack import channels_last
 from kuberacer.rollout.player import Player
+from kuberacer.rollout.simulator import simulator
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import ParamArrays
-from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
 
 CARS, TIME, PIECES = 3, 16, 3
 SHORT = SimConfig(max_steps=7)  # episodes are cut often
 CONTINUOUS = '{"action_space": {"steering_angle": {"low": -30, "high": 30}, "speed": {"low": 0.8, "high": 1.2}}}'
+STEREO_AND_LIDAR = CONTINUOUS.replace("{", '{"sensor": ["STEREO_CAMERAS", "LIDAR"], ', 1)
 KINDS = [
     ("clipped_ppo", None, 1),
     ("clipped_ppo", None, 3),
     ("clipped_ppo", CONTINUOUS, 1),
     ("sac", None, 1),
+    ("sac", STEREO_AND_LIDAR, 2),
     ("dqn", None, 2),
 ]
 
@@ -67,7 +69,7 @@ class AsInProcess:
 
 def fragments_of(agent: Agent, ring: Track, config: SimConfig = SHORT) -> list[Fragment]:
     player = Player(
-        RaceSim(ring, CARS, seed=5, config=config), on_the_road, agent.metadata, agent.stack_size,
+        simulator(ring, CARS, agent.metadata, config, seed=5), on_the_road, agent.metadata, agent.stack_size,
         np.random.default_rng(3),
     )  # fmt: skip
     policy = AsInProcess(agent)
@@ -78,23 +80,28 @@ def weights(agent: Agent) -> list[np.ndarray]:
     return agent.coach.session.run(agent._policy_network().weights)
 
 
-def test_clipped_ppo_learns_the_same(ring: Track) -> None:
-    here, there = made("clipped_ppo", None, 2), made("clipped_ppo", None, 2)
+@pytest.mark.parametrize("metadata", [None, STEREO_AND_LIDAR], ids=["one camera", "stereo and a lidar"])
+def test_clipped_ppo_learns_the_same(ring: Track, metadata: str | None) -> None:
+    here, there = made("clipped_ppo", metadata, 2), made("clipped_ppo", metadata, 2)
     start = weights(here)
     here.rng = here.exploration._rng = np.random.default_rng(3)
-    collector = Collector(RaceSim(ring, CARS, seed=5, config=SHORT), on_the_road, here, here.metadata, 2)
+    sim = simulator(ring, CARS, here.metadata, SHORT, seed=5)
+    collector = Collector(sim, on_the_road, here, here.metadata, 2)
     collector.play()
     assert here.total_steps == CARS * TIME * PIECES
     pieces = fragments_of(there, ring)
     (segment,) = segments(pieces)
     played = here._played
-    np.testing.assert_array_equal(segment.seen[:-1], played[here.metadata.camera])
-    np.testing.assert_array_equal(segment.seen[-1], collector.observations.current)
+    last = arrays(collector.observations.current)
+    for name, seen, now in zip(here.metadata.sensors, arrays(segment.seen), last, strict=True):
+        np.testing.assert_array_equal(seen[:-1], played[name], err_msg=name)
+        np.testing.assert_array_equal(seen[-1], now, err_msg=name)
     for name in ("actions", "policy", "rewards", "terminated", "truncated"):
         np.testing.assert_array_equal(getattr(segment, name), played[name], err_msg=name)
     assert len(segment.finals) == len(played.finals) > 2
-    for mine, theirs in zip(segment.finals, played.finals, strict=True):
-        for a, b in zip(mine, theirs, strict=True):
+    for (step, cars, mine), (own_step, own_cars, theirs) in zip(segment.finals, played.finals, strict=True):
+        assert (step, cars.tolist()) == (own_step, own_cars.tolist())
+        for a, b in zip(arrays(mine), arrays(theirs), strict=True):
             np.testing.assert_array_equal(a, b)
     there.rng = np.random.default_rng(8)
     here.rng = np.random.default_rng(8)
@@ -131,13 +138,14 @@ def test_every_algorithm_learns_from_fragments(
     outputs = agent.export_for_rollouts(tmp_path / "rollout.pb")
     driving = DrivingPolicy(tmp_path / "rollout.pb", input_names(agent.metadata), outputs, agent.explore())
     stacks, _ = observations(pieces[0])
-    asked, own = driving.ask(stacks[0]), AsInProcess(agent).ask(stacks[0])
+    first = chosen(stacks, 0)
+    asked, own = driving.ask(first), AsInProcess(agent).ask(first)
     np.testing.assert_allclose(asked[0], own[0], atol=2e-5)
     if agent.metadata.continuous:
         np.testing.assert_allclose(asked[1], own[1], rtol=2e-4)
     else:
         assert asked[1] is None
-    np.testing.assert_allclose(driving.best_actions(stacks[0]), agent.best_actions(stacks[0]), atol=2e-5)
+    np.testing.assert_allclose(driving.best_actions(first), agent.best_actions(first), atol=2e-5)
     agent.close()
 
 
@@ -193,14 +201,17 @@ def test_clean_frames_travel_and_the_trainer_sees_what_the_cars_saw(ring: Track)
             return np.ones((len(frames), 5), np.float32), None
 
     config = SimConfig(max_steps=7, randomization=True)
-    for depth in (1, 3):
+    stereo = ModelMetadata.parse(
+        ModelMetadata.default("clipped_ppo").to_json().replace("FRONT_FACING_CAMERA", "STEREO_CAMERAS")
+    )
+    for depth, metadata in ((1, ModelMetadata.default("clipped_ppo")), (3, stereo)):
         Watching.seen.clear()
-        sim = RaceSim(ring, CARS, seed=5, config=config, clean=True)
-        player = Player(sim, on_the_road, ModelMetadata.default("clipped_ppo"), depth, np.random.default_rng(0))
+        sim = simulator(ring, CARS, metadata, config, seed=5, clean=True)
+        player = Player(sim, on_the_road, metadata, depth, np.random.default_rng(0))
         for number in range(2):
             fragment = decode(encode(player.play(Watching(), TIME, Tag("s", "w", number, 0))))
             stacks, finals = observations(fragment)
             np.testing.assert_array_equal(stacks[:-1], np.stack(Watching.seen[-TIME:]))
             np.testing.assert_array_equal(stacks[-1], player.observations.current)
             assert finals
-            assert (channels_last(fragment.frames) != stacks[..., -1:]).any()
+            assert (channels_last(fragment.frames) != stacks[..., -metadata.views :]).any()

@@ -10,6 +10,7 @@ from kuberacer.errors import UserError
 from kuberacer.rollout import deepracer_sim, external_sim
 from kuberacer.rollout.deepracer_client import Deadlines, agent_config, checked
 from kuberacer.rollout.deepracer_sim import check_workers, connect, given_simulators, simulator_of
+from kuberacer.rollout.frame_stack import Observations
 from kuberacer.sim.episode import EpisodeStatus
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import load_track
@@ -178,3 +179,67 @@ def test_an_external_simulator_is_trained_in_for_time_trials() -> None:
     deepracer_sim.time_trials_only(0)
     with pytest.raises(UserError, match="time trials, not among 6 objects"):
         deepracer_sim.time_trials_only(6)
+
+
+def with_sensors(*sensors: str) -> ModelMetadata:
+    return ModelMetadata.parse(
+        DISCRETE.to_json().replace('"FRONT_FACING_CAMERA"', ", ".join(f'"{n}"' for n in sensors))
+    )
+
+
+class Sending:
+    """An environment that sends these pictures."""
+
+    def __init__(self, **pictures: np.ndarray):
+        self.pictures = pictures
+
+    def reset(self):
+        return self.pictures, {"reward_params": {"steps": 1}}
+
+
+def test_stereo_and_a_lidar_are_taken_as_the_client_sends_them() -> None:
+    pair = np.stack([np.full((120, 160), 10, np.uint8), np.full((120, 160), 20, np.uint8)])
+    ranges = np.full(64, np.inf, np.float32)
+    ranges[:3] = 0.01, 0.4, np.nan
+    for stereo in (pair, pair.transpose(1, 2, 0)):
+        metadata = with_sensors("STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR")
+        environment = Sending(STEREO_CAMERAS=stereo, LIDAR=ranges)
+        sim = external_sim.ExternalSim(lambda: environment, load_track("kidney"), metadata)
+        sim.reset()
+        assert np.array_equal(sim.frames, pair[None])
+        assert sim.lidar[0, :4].tolist() == np.float32([0.15, 0.4, 12.0, 12.0]).tolist()
+        camera, lidar = Observations(sim, metadata, 1).current
+        assert (camera.shape, lidar.shape, lidar.sum()) == ((1, 120, 160, 2), (1, 64), 1.0)
+
+
+def test_the_left_camera_is_the_front_one() -> None:
+    grey = np.full((120, 160), 7, np.uint8)
+    sim = external_sim.ExternalSim(
+        lambda: Sending(FRONT_FACING_CAMERA=grey), load_track("kidney"), with_sensors("LEFT_CAMERA")
+    )
+    sim.reset()
+    assert (sim.frames == 7).all()
+    assert sim.lidar is None
+
+
+@pytest.mark.parametrize(
+    ("sensors", "pictures", "said"),
+    [
+        (["STEREO_CAMERAS"], {"STEREO_CAMERAS": np.zeros((3, 120, 160))}, "stereo picture is .3, 120, 160."),
+        (["LEFT_CAMERA", "LIDAR"], {"LEFT_CAMERA": np.zeros((120, 160))}, "no sensor LIDAR: it sent LEFT_CAMERA"),
+        (["LEFT_CAMERA", "LIDAR"], {"LEFT_CAMERA": np.zeros((120, 160)), "LIDAR": np.zeros(8)}, "not 64 values"),
+    ],
+)
+def test_a_sensor_that_does_not_fit_is_named(sensors, pictures, said) -> None:
+    sim = external_sim.ExternalSim(lambda: Sending(**pictures), load_track("kidney"), with_sensors(*sensors))
+    with pytest.raises(UserError, match=said):
+        sim.reset()
+
+
+def test_the_client_is_asked_for_sensors_that_it_knows() -> None:
+    for sensors, asked in (
+        (("LEFT_CAMERA", "SECTOR_LIDAR"), ["FRONT_FACING_CAMERA", "LIDAR"]),
+        (("STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR"), ["STEREO_CAMERAS", "LIDAR"]),
+        (("observation",), ["FRONT_FACING_CAMERA"]),
+    ):
+        assert agent_config(with_sensors(*sensors))["sensor"] == asked

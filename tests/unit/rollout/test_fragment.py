@@ -18,7 +18,7 @@ from tests.unit.rollout.fragments import made_up
 names = st.text(min_size=1, max_size=40)
 tags = st.builds(Tag, names, names, st.integers(0, 2**40), st.integers(0, 2**40))
 fragments = st.builds(
-    lambda time, cars, tag, depth, continuous, cut, ends, noise, views, objects, seed: made_up(
+    lambda time, cars, tag, depth, continuous, cut, ends, noise, views, objects, lidar, seed: made_up(
         time,
         cars,
         tag=tag,
@@ -29,6 +29,7 @@ fragments = st.builds(
         noise=noise,
         views=views,
         objects=objects,
+        lidar=lidar,
         seed=seed,
     ),
     st.integers(1, 5),
@@ -41,6 +42,7 @@ fragments = st.builds(
     st.booleans(),
     st.integers(1, 2),
     st.integers(0, 2),
+    st.sampled_from([0, 8]),
     st.integers(0, 99),
 )
 SMALL = encode(made_up(2, 1))
@@ -121,6 +123,7 @@ def with_array(name: str, kind: str | None = None, shape: list | None = None):
         lambda header: {**header, "arrays": header["arrays"][1:]},
         lambda header: {**header, "arrays": [*header["arrays"], header["arrays"][0]]},
         lambda header: {**header, "arrays": [*header["arrays"], ["other", "uint8", [1]]]},
+        lambda header: {**header, "arrays": [*header["arrays"], ["lidar", "float32", [3, 1, 0]]]},
         lambda header: {**header, "tag": ["s", "w", -1, 0]},
         lambda header: {**header, "tag": ["s", "w", True, 0]},
         lambda header: {**header, "tag": ["s", 5, 1, 0]},
@@ -160,6 +163,7 @@ def test_what_would_unpack_beyond_the_limit_is_not_unpacked() -> None:
     [
         {"rewards": np.array([[np.nan], [0.0]])},
         {"policy": np.full((2, 1, 5), np.inf, np.float32)},
+        {"lidar": np.full((3, 1, 8), np.nan, np.float32), "final_lidar": np.zeros((0, 8), np.float32)},
         {"actions": np.array([[5], [0]], np.int32)},
         {"actions": np.array([[-1], [0]], np.int32)},
         {"truncated": np.array([[True], [False]])},  # without its last frame
@@ -169,3 +173,16 @@ def test_what_would_unpack_beyond_the_limit_is_not_unpacked() -> None:
 def test_values_that_would_spoil_the_learning_are_refused(spoilt) -> None:
     with pytest.raises(FragmentError):
         decode(encode(replace(made_up(2, 1), **spoilt)))
+
+
+@pytest.mark.parametrize(
+    ("views", "depth", "lidar", "shapes"),
+    [
+        (1, 1, 0, ((120, 160, 1),)),
+        (2, 1, 8, ((120, 160, 2), (8,))),
+        (2, 4, 64, ((120, 160, 8), (64,))),
+        (1, 3, 0, ((120, 160, 3),)),
+    ],
+)
+def test_it_knows_what_a_network_needs_to_learn_from_it(views, depth, lidar, shapes) -> None:
+    assert decode(encode(made_up(2, 1, views=views, depth=depth, lidar=lidar))).shapes == shapes
