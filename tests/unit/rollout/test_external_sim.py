@@ -1,5 +1,7 @@
 """What an external simulator tells, as a rollout sees it; and what it must not tell."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -203,8 +205,8 @@ def test_stereo_and_a_lidar_are_taken_as_the_client_sends_them() -> None:
     ranges[:3] = 0.01, 0.4, np.nan
     for stereo in (pair, pair.transpose(1, 2, 0)):
         metadata = with_sensors("STEREO_CAMERAS", "DISCRETIZED_SECTOR_LIDAR")
-        environment = Sending(STEREO_CAMERAS=stereo, LIDAR=ranges)
-        sim = external_sim.ExternalSim(lambda: environment, load_track("kidney"), metadata)
+        sending = partial(Sending, STEREO_CAMERAS=stereo, LIDAR=ranges)
+        sim = external_sim.ExternalSim(sending, load_track("kidney"), metadata)
         sim.reset()
         assert np.array_equal(sim.frames, pair[None])
         assert sim.lidar[0, :4].tolist() == np.float32([0.15, 0.4, 12.0, 12.0]).tolist()
