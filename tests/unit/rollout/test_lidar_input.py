@@ -50,7 +50,7 @@ def test_a_sector_is_set_where_something_is_nearer_than_half_a_metre(ranges: np.
 @given(scans, configs)
 def test_a_sectors_distance_is_one_of_its_values_or_none(ranges: np.ndarray, config: LidarConfig) -> None:
     seen = nearest_distances(ranges, config).reshape(3, config.num_sectors, config.num_values_per_sector)
-    nearest = ranges.reshape(3, config.num_sectors, -1).min(axis=2)
+    nearest = ranges.reshape(3, config.num_sectors, -1).min(axis=2).astype(float)
     assert set(np.unique(seen)) <= {0.0, 1.0}
     np.testing.assert_array_equal(seen.sum(axis=2), nearest < config.clipping_dist)
     share = config.clipping_dist / config.num_values_per_sector
