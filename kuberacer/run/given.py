@@ -11,6 +11,7 @@ from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_keys import PARAMETERS
 from kuberacer.formats.yaml_input import read_mapping
 from kuberacer.run.files import must_exist, read_user_file
+from kuberacer.run.rivals import with_addresses
 
 
 def common(
@@ -46,6 +47,9 @@ def races(race: Path | None, evaluation: Path | None, parameters: Mapping[str, A
             if parameters.get(parameter) is not None:
                 option = "--" + parameter.replace("_", "-")
                 raise UserError(f"{key} is in {path}, and {option} is given", f"leave out {key} or {option}")
+    for what, text in texts.items():
+        if text:  # `out/latest` is another run by the time that the store is there
+            texts[what] = with_addresses(text, what, lambda folder: str(folder.resolve()))
     return {**texts, **({"track": _absolute(told.world_name[0])} if told.world_name else {})}
 
 

@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from kuberacer.errors import UserError
 from kuberacer.formats.yaml_input import read_mapping
-from kuberacer.store.client import ObjectStore
+
+if TYPE_CHECKING:  # boto3 is slow to import
+    from kuberacer.store.client import ObjectStore
 
 KEY, METADATA = "MODEL_S3_PREFIX", "model_metadata.json"
 
@@ -35,7 +38,7 @@ def _models(text: str, document: str) -> tuple[str, ...]:
     return (found,) if isinstance(found, str) else found
 
 
-def put_model(store: ObjectStore, folder: Path) -> str:
+def put_model(store: "ObjectStore", folder: Path) -> str:
     """The address, by its content, of a run's folder or a model's in the store.
 
     Raises UserError when it has no model."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kuberacer.errors import UserError
+from kuberacer.formats.race_config import RaceConfig
 from kuberacer.run import given
 
 
@@ -55,3 +56,12 @@ def test_a_fault_is_found_before_anything_starts(tmp_path: Path) -> None:
         given.races(write(tmp_path, "race.yaml", "NUMBER_OF_OBSTACLE: 3"), None, {})
     with pytest.raises(UserError, match="race"):
         given.races(tmp_path / "absent.yaml", None, {})
+
+
+def test_a_rival_of_this_machine_is_the_run_that_the_link_points_to_now(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out" / "monday").mkdir(parents=True)
+    (tmp_path / "out" / "latest").symlink_to("monday")
+    text = "RACE_TYPE: HEAD_TO_MODEL\nMODEL_S3_PREFIX: [mine, out/latest]\n"
+    found = given.races(write(tmp_path, "race.yaml", text), None, {})["race"]
+    assert RaceConfig.parse(found, "training").cars[1].address == str(tmp_path / "out" / "monday")
