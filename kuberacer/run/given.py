@@ -11,7 +11,7 @@ from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_keys import PARAMETERS
 from kuberacer.formats.yaml_input import read_mapping
 from kuberacer.run.files import must_exist, read_user_file
-from kuberacer.run.rivals import with_addresses
+from kuberacer.run.rivals import with_addresses, without
 
 
 def common(
@@ -50,7 +50,12 @@ def races(race: Path | None, evaluation: Path | None, parameters: Mapping[str, A
     for what, text in texts.items():
         if text:  # `out/latest` is another run by the time that the store is there
             texts[what] = with_addresses(text, what, lambda folder: str(folder.resolve()))
-    return {**texts, **({"track": _absolute(told.world_name[0])} if told.world_name else {})}
+    if not told.world_name:
+        return dict(texts)
+    track = told.world_name[0]
+    if Path(track).exists():  # it goes into the store; stages elsewhere could not find it
+        texts["race"] = without(texts["race"] or "", "race", "WORLD_NAME")
+    return {**texts, "track": _absolute(track)}
 
 
 def _absolute(track: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kuberacer.errors import UserError
-from kuberacer.formats.yaml_input import read_mapping
+from kuberacer.formats.yaml_input import Value, read_mapping
 
 if TYPE_CHECKING:  # boto3 is slow to import
     from kuberacer.store.client import ObjectStore
@@ -29,8 +29,17 @@ def with_addresses(text: str, document: str, put: Callable[[Path], str]) -> str:
     own, *rivals = _models(text, document)
     mapping = read_mapping(text, document)
     mapping[KEY] = (own, *(put(Path(given)) if Path(given) in folders else given for given in rivals))
+    return _written(mapping)
+
+
+def without(text: str, document: str, key: str) -> str:
+    """The YAML without a key."""
+    return _written({name: value for name, value in read_mapping(text, document).items() if name != key})
+
+
+def _written(mapping: dict[str, Value]) -> str:
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in mapping.items()}
-    return str(yaml.safe_dump(plain, sort_keys=False))
+    return str(yaml.safe_dump(plain, sort_keys=False)) if plain else ""
 
 
 def _models(text: str, document: str) -> tuple[str, ...]:

@@ -65,3 +65,13 @@ def test_a_rival_of_this_machine_is_the_run_that_the_link_points_to_now(tmp_path
     text = "RACE_TYPE: HEAD_TO_MODEL\nMODEL_S3_PREFIX: [mine, out/latest]\n"
     found = given.races(write(tmp_path, "race.yaml", text), None, {})["race"]
     assert RaceConfig.parse(found, "training").cars[1].address == str(tmp_path / "out" / "monday")
+
+
+def test_a_track_of_this_machine_is_a_parameter_and_no_longer_in_the_yaml(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.npy").write_bytes(b"")
+    found = given.races(write(tmp_path, "race.yaml", "WORLD_NAME: mine.npy\nREVERSE_DIR: true\n"), None, {})
+    assert found["track"] == str(tmp_path / "mine.npy")
+    race = RaceConfig.parse(found["race"], "training")
+    assert (race.world_name, race.reverse_dir) == ((), True)
+    assert given.races(write(tmp_path, "race.yaml", "WORLD_NAME: mine.npy"), None, {})["race"] == ""
