@@ -73,6 +73,10 @@ class Evaluation:
         )
         self.sim.reset()
         self.sim.render()
+        self._line_up(film)
+
+    def _line_up(self, film: bool) -> None:
+        """The simulator's cars stand at the start: their racers, what they see, and nothing driven so far."""
         self.racers = [Racer(car, [Trial(car // self.together + 1)]) for car in range(self.sim.cars)]
         self.running: np.ndarray = np.ones(self.sim.cars, bool)
         self.seats = [Seats(self.sim, number, self.together) for number in range(self.together)]

@@ -15,10 +15,8 @@ from kuberacer.report.recording import Reel
 from kuberacer.rollout.collector import BatchedReward
 from kuberacer.rollout.deepracer_sim import connect
 from kuberacer.rollout.entrants import Entrant
-from kuberacer.rollout.evaluation import MAX_STEPS, Evaluation, Racer
+from kuberacer.rollout.evaluation import MAX_STEPS, Evaluation
 from kuberacer.rollout.external_sim import ExternalSim
-from kuberacer.rollout.frame_stack import Observations
-from kuberacer.rollout.seats import Seats
 from kuberacer.rollout.trial import Rules, Trial
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
@@ -55,41 +53,40 @@ class ExternalEvaluation(Evaluation):
 
     def __init__(self, sim: ExternalSim, entrant: Entrant, track: Track, rules: Rules):
         self.entrants, self.track, self.rules = [entrant], track, replace(rules, resets=0)
-        self.together, self.races, self.laps = 1, rules.trials, 1
+        self.together = self.races = self.laps = 1
         self.external = sim
         self.sim = cast(RaceSim, sim)  # it has what is used of one here
-        self.racers = [Racer(0, [Trial(1)])]
-        self.running = np.ones(1, bool)
-        self.reels = [Reel() for _ in range(self.races)]
+        self.driven: list[Trial] = []
+
+    @property
+    def trials(self) -> list[list[Trial]]:
+        return [self.driven]
 
     def run(self, reward: BatchedReward | None = None) -> list[list[Trial]]:
+        reels: list[Reel] = []
         try:
-            for number, reel in enumerate(self.reels):
-                self._drive(number, reel, reward)
+            for number in range(1, self.rules.trials + 1):
+                self.external.reset()
+                self._line_up(film=True)
+                self.racers[0].trials = [Trial(number)]
+                super().run(reward)
+                self.driven += self.racers[0].trials
+                reels += self.reels
         finally:
             self.external.close()
+        self.reels = reels
         return self.trials
 
-    def _drive(self, number: int, reel: Reel, reward: BatchedReward | None) -> None:
-        self.external.reset()
-        self.seats = [Seats(self.sim, 0, 1)]
-        entrant = self.entrants[0]
-        self.observations = [Observations(self.seats[0], entrant.metadata, entrant.stack)]
-        if number:
-            self.racers[0].trials.append(Trial(number + 1))
-        self.running[0] = True
-        back = np.zeros(1, bool)
-        while self.running[0]:
-            away = self.external.returns
-            _, cars = self._step(reward)
-            if self.external.returns != away:
-                raise UserError(
-                    f"the simulator went away in trial {number + 1} and came back: the trial is lost",
-                    "look at its log, and evaluate again",
-                )
-            self.observations[0].push(back)
-            reel.add(cars, self._objects(0), self.sim.frames[:1])
-            if len(self.racers[0].trial.rows) >= MAX_STEPS:
-                raise UserError(
-                    f"trial {number + 1} has not ended after {MAX_STEPS} steps", "give the simulator an end of episodes"
-                )
+    def _step(self, reward: BatchedReward | None) -> tuple[np.ndarray, np.ndarray]:
+        returns, trial = self.external.returns, self.racers[0].trial
+        found = super()._step(reward)
+        if self.external.returns != returns:
+            raise UserError(
+                f"the simulator went away in trial {trial.number} and came back: the trial is lost",
+                "look at its log, and evaluate again",
+            )
+        if len(trial.rows) >= MAX_STEPS:
+            raise UserError(
+                f"trial {trial.number} has not ended after {MAX_STEPS} steps", "give the simulator an end of episodes"
+            )
+        return found

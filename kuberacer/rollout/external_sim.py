@@ -16,6 +16,7 @@ from kuberacer.errors import UserError
 from kuberacer.sim.camera import HEIGHT, WIDTH
 from kuberacer.sim.episode import STATUS_NAMES, EpisodeStatus, SimConfig
 from kuberacer.sim.params import ARRAY_KEYS, ParamArrays
+from kuberacer.sim.solid_kernels import OBJECT
 from kuberacer.sim.track import Track
 
 STEPS_A_SECOND = 15.0
@@ -70,6 +71,8 @@ class ExternalSim:
         self.status = np.zeros(1, np.int8)
         self.terminated, self.truncated = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
         self.episode = np.full(1, -1)
+        # What it has on its track it does not tell; its cars are never away.
+        self.objects, self.absent = np.empty((1, 0), OBJECT), np.zeros(1, np.bool_)
 
     def status_name(self, car: int) -> str:
         return STATUS_NAMES[self.status[car]]

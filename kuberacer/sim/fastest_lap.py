@@ -30,7 +30,7 @@ LIMITS = (car.FRICTION, car.GRAVITY, car.MAX_ACCELERATION, car.MAX_SPEED, car.MA
 BODY = (car.WHEELBASE, car.WHEEL_TRACK, car.FRONT)
 EXAMPLE = """examples:
   python -m kuberacer.sim.fastest_lap
-  python -m kuberacer.sim.fastest_lap hairpin path/to/route.npy"""
+  python -m kuberacer.sim.fastest_lap --picture laps.png hairpin path/to/route.npy"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +104,39 @@ def _remember(file: Path, rows: np.ndarray) -> None:
         partial.unlink(missing_ok=True)
 
 
+def draw_sheet(tracks: list[Track], path: Path) -> None:
+    """Write one PNG with the fastest laps' paths from above, coloured by speed."""
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(tracks))
+    rows = -(-len(tracks) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3.6 * rows), facecolor="white", layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for panel, track in zip(panels.flat, tracks, strict=False):
+        lap = fastest_lap(track)
+        route = track.route()
+        panel.fill(*np.vstack([route[:, 2:4], route[::-1, 4:]]).T, color="#3c4650", linewidth=0)
+        dots = panel.scatter(*lap.path.T, c=lap.speed, s=5, cmap="viridis", vmin=0.0, vmax=car.MAX_SPEED)
+        panel.set_title(f"{track.name}: {lap.seconds:.2f} s", fontsize=11)
+        panel.set_aspect("equal")
+    for panel in panels.flat:
+        panel.set_axis_off()
+    figure.colorbar(dots, ax=panels, label="m/s", shrink=0.6)
+    figure.savefig(path, dpi=100)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tracks", nargs="*", metavar="TRACK", help="own track's name or path of a .npy (default: all)")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the paths into this file")
     options = parser.parse_args()
-    for name in options.tracks or own_tracks():
-        track = load_track(name)
-        lap = fastest_lap(track)
-        print(f"{track.name:24} {track.length:6.2f} m  {lap.seconds:7.3f} s")
+    tracks = [load_track(name) for name in options.tracks or own_tracks()]
+    for track in tracks:
+        print(f"{track.name:24} {track.length:6.2f} m  {fastest_lap(track).seconds:7.3f} s", flush=True)
+    if options.picture:
+        draw_sheet(tracks, options.picture)
 
 
 if __name__ == "__main__":
