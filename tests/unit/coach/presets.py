@@ -1,7 +1,5 @@
 """Presets with small networks: the same code paths as DeepRacer's networks, in a tenth of the time."""
 
-import numpy as np
-
 SMALL_NETWORK = """
 from rl_coach.agents.clipped_ppo_agent import ClippedPPOAgentParameters
 from rl_coach.agents.dqn_agent import DQNAgentParameters
@@ -39,13 +37,13 @@ STEREO_AND_SECTORS = CONTINUOUS.replace('"FRONT_FACING_CAMERA"', '"STEREO_CAMERA
 
 
 def random_observation(agent, rng, count=None):
-    """What so many cars might see, all of the agent's without a number."""
+    """What so many cars might see, all of the agent's without a number. rng: of numpy, which the tools are without."""
     from kuberacer.coach.sensors import joined
 
     cars = count or agent.cars
     camera, *lidar = agent.inputs
-    frames = rng.integers(0, 256, (cars, *camera.shape), dtype=np.uint8)
-    return joined((frames, *(rng.uniform(0.15, 1, (cars, *given.shape)).astype(np.float32) for given in lidar)))
+    frames = rng.integers(0, 256, (cars, *camera.shape), dtype="uint8")
+    return joined((frames, *(rng.uniform(0.15, 1, (cars, *given.shape)).astype("float32") for given in lidar)))
 
 
 def small_preset(algorithm, more=""):
