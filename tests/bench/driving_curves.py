@@ -27,7 +27,7 @@ def draw(paths: list[Path], output: Path) -> None:
         if case == "fast":
             done = [row for row in rows if row["best_lap_ratio"]]
             ratios = [row["best_lap_ratio"] for row in done]
-            laps.step([row["steps"] for row in done], ratios, where="post", color=color, label=label)
+            laps.step([row["steps"] for row in done], ratios, where="post", marker=".", color=color, label=label)
         else:
             tried = [row for row in rows if "unseen_laps" in row]
             shares = [100 * row["unseen_laps"] / row["unseen_of"] for row in tried]
