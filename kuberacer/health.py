@@ -15,6 +15,7 @@ MODULES = {
     "tools": ["kfp", "hera", "kubernetes", "kuberacer.run.cli", "kuberacer.store.server"],
 }
 MODULES["race-gpu"] = MODULES["race"]
+MODULES["deepracer"] = [*MODULES["rollout"], "deepracer.envs", "kuberacer.rollout.deepracer_client"]
 
 
 def main() -> int:

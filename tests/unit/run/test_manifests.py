@@ -160,7 +160,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
-@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "tools", "builder"])
+@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "builder"])
 def test_dockerfiles_end_small_and_unprivileged(name):
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     last = text[text.rindex("\nFROM ") :]
