@@ -39,7 +39,9 @@ class Road:
         swapped = (step[:, 0] * across[:, 1] - step[:, 1] * across[:, 0]).sum() < 0.0
         self._left, self._right = (route[:, i : i + 2] for i in ((4, 2) if swapped else (2, 4)))
         # A route's rows are corners, in which no car turns: a curve, by least squares.
-        curve = make_lsq_spline(at, self.center, spline_knots(float(at[0]), float(at[-1]), SMOOTHNESS))
+        dense = np.linspace(at[0], at[-1], int(np.ceil((at[-1] - at[0]) / 0.05)) + 1)
+        points = np.stack([np.interp(dense, at, self.center[:, k]) for k in (0, 1)], axis=1)
+        curve = make_lsq_spline(dense, points, spline_knots(float(at[0]), float(at[-1]), SMOOTHNESS))
         self.first = -car.FRONT if closed else 0.0
         last = self.length + BEHIND_FINISH
         self.middle = curve(np.linspace(self.first, last, int(np.ceil((last - self.first) / 0.1)) + 1))

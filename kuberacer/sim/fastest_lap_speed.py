@@ -16,6 +16,7 @@ from kuberacer.sim.randomization import SPEED_LAG
 
 GRIP = car.FRICTION * car.GRAVITY  # m/s²
 TOP = car.MAX_SPEED**2
+CRAWL = 1e-4  # (m/s)²; so slow a car gets around any bend, also where the segments are too long for it
 
 
 def fastest_squares(lengths: np.ndarray, curvature: np.ndarray) -> np.ndarray:
@@ -48,7 +49,7 @@ def _reached(here: float, step: float, bend: float) -> float:
     """The other end's squared speed x on the friction circle: ((x - here) / 2 step)² + bend (x + here)² = GRIP²."""
     a = 0.25 / (step * step)
     rest = (a + bend) * GRIP * GRIP - 4.0 * a * bend * here * here
-    return ((a - bend) * here + math.sqrt(max(rest, 0.0))) / (a + bend)
+    return max(((a - bend) * here + math.sqrt(max(rest, 0.0))) / (a + bend), CRAWL)
 
 
 def _motor(here: float, step: float) -> float:

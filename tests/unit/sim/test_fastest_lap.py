@@ -136,6 +136,24 @@ def test_a_lap_the_other_way_is_a_lap_too(monkeypatch):
     assert fastest_lap(same).seconds == back.seconds
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"rows": 9, "a": 2.0, "b": 1.5, "width": 0.8},  # rows farther apart than the curve's knots
+        {"rows": 12, "a": 0.5, "b": 0.4, "width": 0.3},
+        {"rows": 60, "a": 6.0, "b": 0.45, "width": 0.2},  # a hairpin sharper than the steering
+        {"rows": 60, "a": 3.0, "b": 2.5, "width": 3.5},
+    ],
+)
+def test_odd_roads_have_a_lap(shape, monkeypatch):
+    monkeypatch.setattr(yardstick, "LEVELS", yardstick.LEVELS[:2])
+    lap = fastest_lap(oval(**shape))
+    assert 0.0 < lap.seconds < 60.0
+    assert np.isfinite(lap.path).all()
+    assert (lap.speed >= 0.0).all()
+    assert (np.diff(lap.time) > 0.0).all()
+
+
 def test_path_speed_and_time_belong_together(monkeypatch):
     monkeypatch.setattr(yardstick, "LEVELS", yardstick.LEVELS[:3])
     lap = fastest_lap(oval())
