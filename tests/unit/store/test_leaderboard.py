@@ -101,16 +101,16 @@ def test_publishers_at_once_lose_no_entry(store: ObjectStore):
 
 
 def test_what_lies_beside_the_runs_is_no_card(store: ObjectStore):
-    store.put_bytes("run/model_card.json", card("run", 12.0))
-    store.put_bytes("run/objects/model_card.json", card("deeper", 1.0))
+    store.put_bytes("lone/model_card.json", card("lone", 12.0))
+    store.put_bytes("lone/objects/model_card.json", card("deeper", 1.0))
     store.put_bytes("half-a-run/model/model_1.pb", b"x")
     store.put_bytes("model_card.json", card("above", 1.0))
     update(store, "")
-    assert ranks(Board.of(cards_of(store))) == {("TIME_TRIAL", "kidney"): ["run"]}
+    assert ranks(Board.of(cards_of(store))) == {("TIME_TRIAL", "kidney"): ["lone"]}
     folders = list(store.folders())
     assert folders == sorted(folders)
-    assert {"half-a-run", "leaderboards", "run"} <= set(folders), "this server still lists folders that were emptied"
-    assert list(store.folders("run/")) == ["run/objects"]
+    assert {"half-a-run", "leaderboards", "lone"} <= set(folders), "this server still lists folders that were emptied"
+    assert list(store.folders("lone/")) == ["lone/objects"]
 
 
 def leaderboard(*more: str, **environment: str) -> subprocess.CompletedProcess[str]:
