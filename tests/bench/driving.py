@@ -50,7 +50,8 @@ class Case:
 CASES = {
     "fast": Case("rewards/fast_lap.py", 15, ("hairpin", "kidney"), metadata="rewards/fast_actions.json"),
     "randomized": Case("rewards/follow_center_line.py", 15, ("kidney",), race="races/domain_randomization.yaml"),
-    "boxes": Case("rewards/avoid_objects.py", 30, ("chicane",), race="races/object_avoidance_random.yaml"),
+    "boxes": Case("rewards/avoid_objects.py", 30, ("harbor",), race="races/object_avoidance.yaml"),
+    "random_boxes": Case("rewards/avoid_objects.py", 30, ("chicane",), race="races/object_avoidance_random.yaml"),
     "bots": Case("rewards/head_to_bot.py", 30, ("pebble",), race="races/head_to_bot.yaml"),
 }
 
