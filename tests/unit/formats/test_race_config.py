@@ -91,11 +91,9 @@ def test_the_docs_tell_of_every_key_and_its_default():
     assert [name for name in KEYS if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("name", [name for name in KEYS if name[:-1] not in KEYS])
 def test_a_letter_too_few_is_an_error_that_names_the_key(name):
     typo = name[:-1]
-    if typo in KEYS:
-        pytest.skip("another key")
     with pytest.raises(UserError) as caught:
         race(**{typo: "1"})
     assert typo in caught.value.cause
