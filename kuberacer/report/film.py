@@ -1,5 +1,6 @@
 """Videos of a recording, in the three views that a DeepRacer bucket has: mp4/camera-{pip,45degree,topview}."""
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,8 +26,12 @@ def film(recording: Recording, view: View, path: Path, car: int = 0) -> None:
     film_views(recording, {view: path}, car)
 
 
-def film_views(recording: Recording, paths: dict[View, Path], car: int = 0) -> None:
-    """Several views at once: what they share is drawn once, and while a step is encoded the next one is drawn."""
+def film_views(
+    recording: Recording, paths: dict[View, Path], car: int = 0, after_step: Callable[[], None] = lambda: None
+) -> None:
+    """Several views at once: what they share is drawn once, and while a step is encoded the next one is drawn.
+
+    after_step is called after each step of the recording: it may wait, to leave the machine to others."""
     pictures = Pictures(recording, tuple(paths), car)
     with ExitStack() as files, ThreadPoolExecutor(len(paths), "encode") as encoders:
         videos = {view: files.enter_context(Mp4(path, WIDTH, HEIGHT, STEPS_PER_SECOND)) for view, path in paths.items()}
@@ -37,6 +42,7 @@ def film_views(recording: Recording, paths: dict[View, Path], car: int = 0) -> N
             for one in encoding:
                 one.result()
             encoding = [encoders.submit(videos[view].add, picture, times) for view, picture in drawn.items()]
+            after_step()
         for one in encoding:
             one.result()
 

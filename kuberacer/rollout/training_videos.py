@@ -102,6 +102,7 @@ class TrainingVideos:
 
     def __init__(self, run: str, work: Path, store: ObjectStore, say: Callable[[str], None]):
         self.run, self.work, self.store, self.say = run, work / "videos", store, say
+        self._hurry = self.work / "hurry"  # once it is there, nobody else needs the processor
         self._process: subprocess.Popen[str] | None = None
         self._under_way: tuple[int, threading.Thread] | None = None
 
@@ -115,11 +116,13 @@ class TrainingVideos:
             return
         if kind is None and self._under_way is not None:
             iteration, waiting = self._under_way
+            self._hurry.touch()
             waiting.join(LAST_S)
             if waiting.is_alive():
                 self.say(f"the video of iteration {iteration} was not ready in {LAST_S:.0f} s: it is left out")
         self._process.kill()
         self._process.wait()
+        self._hurry.unlink(missing_ok=True)
 
     def draw(self, iteration: int, made: Recording) -> None:
         """Begin with a video, unless the one before is still being drawn."""
@@ -147,7 +150,8 @@ class TrainingVideos:
         """Have it drawn and bring it away. A video is not worth a training: what goes wrong is said."""
         assert process.stdin is not None
         assert process.stdout is not None
-        job = {"recording": str(file), "videos": {view: str(path) for view, path in videos.items()}}
+        names = {view: str(path) for view, path in videos.items()}
+        job = {"recording": str(file), "videos": names, "hurry": str(self._hurry)}
         try:
             process.stdin.write(json.dumps(job) + "\n")
             process.stdin.flush()
