@@ -6,8 +6,8 @@ ENVS := .envs
 UV := $(ENVS)/uv/bin/uv
 # --native-tls: the system's certificates, as pip uses them behind a company's proxy
 INSTALL = $(UV) pip install --native-tls --quiet --require-hashes --python
-RACE := $(ENVS)/race/bin/python
-TOOLS := $(ENVS)/tools/bin/python
+RACE_PYTHON := $(ENVS)/race/bin/python
+TOOLS_PYTHON := $(ENVS)/tools/bin/python
 KUBERACER := $(ENVS)/tools/bin/kuberacer
 
 .PHONY: help
@@ -24,22 +24,22 @@ $(ENVS)/uv/.ready: images/bootstrap.lock
 $(ENVS)/race/.ready: images/race/requirements.lock images/race/sdist.lock $(ENVS)/uv/.ready
 	@echo "  race: TensorFlow, rl_coach, numba"
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
-	@$(INSTALL) $(RACE) -r images/race/requirements.lock
-	@PYTHONPATH=$(CURDIR)/images/sdist_build $(INSTALL) $(RACE) --no-deps --no-build-isolation -r images/race/sdist.lock
-	@echo $(CURDIR) >$$($(RACE) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
+	@$(INSTALL) $(RACE_PYTHON) -r images/race/requirements.lock
+	@PYTHONPATH=$(CURDIR)/images/sdist_build $(INSTALL) $(RACE_PYTHON) --no-deps --no-build-isolation -r images/race/sdist.lock
+	@echo $(CURDIR) >$$($(RACE_PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
 	@touch $@
 
 # The simulator's kernels, compiled once for this machine: anew when their sources change.
 $(ENVS)/race/.kernels: $(wildcard kuberacer/sim/*.py) $(ENVS)/race/.ready
-	@$(RACE) -m kuberacer.sim.compile_kernels
-	@$(RACE) -c 'import kuberacer.coach.build, kuberacer.report.plots, onnxruntime, openvino, tf2onnx' 2>/dev/null # bytecode
+	@$(RACE_PYTHON) -m kuberacer.sim.compile_kernels
+	@$(RACE_PYTHON) -c 'import kuberacer.coach.build, kuberacer.report.plots, onnxruntime, openvino, tf2onnx' 2>/dev/null # bytecode
 	@touch $@
 
 $(ENVS)/tools/.ready: images/tools/requirements.lock pyproject.toml $(ENVS)/uv/.ready
 	@echo "  tools: Kubeflow Pipelines' SDK, the object store, the command line"
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
-	@$(INSTALL) $(TOOLS) -r images/tools/requirements.lock
-	@$(UV) pip install --quiet --python $(TOOLS) --no-deps --no-build-isolation --offline --editable .
+	@$(INSTALL) $(TOOLS_PYTHON) -r images/tools/requirements.lock
+	@$(UV) pip install --quiet --python $(TOOLS_PYTHON) --no-deps --no-build-isolation --offline --editable .
 	@touch $@
 
 # For rollout workers of the real DeepRacer simulator; its client needs Python 3.12.
@@ -103,12 +103,12 @@ RACE_TESTS := $(filter-out tests/unit/run tests/unit/store,$(patsubst %/,%,$(sor
 
 .PHONY: test
 test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests ## set everything up and pass the tests
-	@$(RACE) -m pytest $(RACE_TESTS)
-	@$(TOOLS) -m pytest $(TOOLS_TESTS)
+	@$(RACE_PYTHON) -m pytest $(RACE_TESTS)
+	@$(TOOLS_PYTHON) -m pytest $(TOOLS_TESTS)
 
 .PHONY: test-matrix
 test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours)
-	@KUBERACER_TEST_MATRIX=full $(RACE) -m pytest tests/unit/rollout/test_sensor_matrix.py
+	@KUBERACER_TEST_MATRIX=full $(RACE_PYTHON) -m pytest tests/unit/rollout/test_sensor_matrix.py
 
 # The users' way to a cluster is kind; any other is named by KUBECONFIG.
 .PHONY: test-cluster
@@ -116,17 +116,17 @@ test-cluster: setup $(ENVS)/tools/.tests ## pass the tests that need a cluster: 
 ifeq ($(KUBECONFIG),)
 	@$(MAKE) --no-print-directory cluster-up
 	@mkdir -p build && kind get kubeconfig --name kuberacer >build/kind.kubeconfig
-	@KUBECONFIG=$(CURDIR)/build/kind.kubeconfig KUBERACER_TEST_IMAGE=docker.io/library/python:3.12-slim $(TOOLS) -m pytest tests/cluster
+	@KUBECONFIG=$(CURDIR)/build/kind.kubeconfig KUBERACER_TEST_IMAGE=docker.io/library/python:3.12-slim $(TOOLS_PYTHON) -m pytest tests/cluster
 else
-	@$(TOOLS) -m pytest tests/cluster
+	@$(TOOLS_PYTHON) -m pytest tests/cluster
 endif
 
 .PHONY: lint
 lint: setup $(ENVS)/lint/.ready ## style, types, import rules
 	@$(ENVS)/lint/bin/ruff check --quiet .
 	@$(ENVS)/lint/bin/ruff format --check --quiet . || { echo "remedy: make format"; exit 1; }
-	@$(ENVS)/lint/bin/mypy --python-executable $(RACE) kuberacer --exclude kuberacer/run
-	@$(ENVS)/lint/bin/mypy --python-executable $(TOOLS) kuberacer/run pipelines components
+	@$(ENVS)/lint/bin/mypy --python-executable $(RACE_PYTHON) kuberacer --exclude kuberacer/run
+	@$(ENVS)/lint/bin/mypy --python-executable $(TOOLS_PYTHON) kuberacer/run pipelines components
 	@PYTHONPATH=. $(ENVS)/lint/bin/lint-imports
 
 .PHONY: format
@@ -135,16 +135,16 @@ format: $(ENVS)/lint/.ready ## format the code
 
 .PHONY: bench
 bench: setup $(ENVS)/peers/.ready ## simulator, learning and rollouts against their peers, into out/bench.json (10 minutes)
-	@$(RACE) -m tests.bench
+	@$(RACE_PYTHON) -m tests.bench
 
 .PHONY: bench-cluster
 bench-cluster: setup ## what Argo and Kubeflow add to each stage, and rollouts from 1 to 64 paced workers: on the cluster of KUBECONFIG, into out/bench-cluster.json
-	@mkdir -p out && $(TOOLS) -m tests.bench.bench_cluster | tee out/bench-cluster.json
-	@$(RACE) -m tests.bench --only rollouts
+	@mkdir -p out && $(TOOLS_PYTHON) -m tests.bench.bench_cluster | tee out/bench-cluster.json
+	@$(RACE_PYTHON) -m tests.bench --only rollouts
 
 .PHONY: bench-learning
 bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole time (half an hour), into out/bench-learning.json
-	@$(TOOLS) -m tests.bench.learning
+	@$(TOOLS_PYTHON) -m tests.bench.learning
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
