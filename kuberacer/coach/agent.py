@@ -167,6 +167,8 @@ class Agent(ABC):
             stats = phase()
         finally:
             self.coach.set_training(False)
+        if not self.coach.session.run(self.coach.finite):  # the last gradient step is seen by no loss
+            raise self._not_finite("a weight")
         self.iteration += 1
         return {**stats, "samples": samples, "seconds": time.perf_counter() - start}
 
@@ -174,12 +176,15 @@ class Agent(ABC):
         """Raises UserError naming the iteration and the hyperparameters to look at."""
         bad = [name for name, value in stats.items() if not np.isfinite(value)]
         if bad:
-            names = [key for key in ("lr", "batch_size", "beta_entropy", "sac_alpha") if key in self.hyper.values]
-            values = ", ".join(f"{key} {self.hyper[key]:g}" for key in names)
-            raise UserError(
-                f"iteration {self.iteration + 1}: {', '.join(bad)} is not a finite number; the last checkpoint is good",
-                f"lower lr or raise batch_size (now {values}), and look for very large values in the reward function",
-            )
+            raise self._not_finite(", ".join(bad))
+
+    def _not_finite(self, what: str) -> UserError:
+        names = [key for key in ("lr", "batch_size", "beta_entropy", "sac_alpha") if key in self.hyper.values]
+        values = ", ".join(f"{key} {self.hyper[key]:g}" for key in names)
+        return UserError(
+            f"iteration {self.iteration + 1}: {what} is not a finite number; the last checkpoint is good",
+            f"lower lr or raise batch_size (now {values}), and look for very large values in the reward function",
+        )
 
     def best_actions(self, observation: Observation) -> np.ndarray:
         """Deterministic actions for what any number of cars see; changes nothing."""

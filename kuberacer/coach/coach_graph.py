@@ -70,6 +70,14 @@ class CoachGraph:
             meta = tf.train.export_meta_graph(graph_def=self.graph_def, saver_def=self.saver.saver_def)
         return meta.SerializeToString()
 
+    @cached_property
+    def finite(self) -> Any:
+        """Whether every weight and all of the optimizer's state is a finite number: a tensor."""
+        assert self.graph_def  # what a checkpoint holds of the graph is known before this is added to it
+        with self.graph.as_default(), tf.name_scope("kuberacer_finite"):
+            numbers = [variable for variable in self.saved_variables if variable.dtype.is_floating]
+            return tf.reduce_all([tf.reduce_all(tf.math.is_finite(variable)) for variable in numbers])
+
     def close(self) -> None:
         self.session.close()
 

@@ -167,3 +167,14 @@ def test_a_loss_that_is_not_finite_names_iteration_and_hyperparameters(make_agen
         agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     assert "lr" in caught.value.remedy
     assert "batch_size" in caught.value.remedy
+
+
+def test_weights_that_are_not_finite_are_never_kept(make_agent):
+    one_step = "agent_params.algorithm.optimization_epochs = 1\nnetwork.batch_size = 80\n"
+    agent = make_agent("clipped_ppo", more=one_step)
+    play(agent, np.random.default_rng(0), 20)
+    momentum = next(v for v in agent.coach.saved_variables if v.op.name.endswith("kernel/Adam"))
+    agent.coach.session.run(momentum.assign(np.full(momentum.shape, np.nan)))  # after the step's loss, before its weights
+    with pytest.raises(UserError, match="iteration 1: a weight is not a finite number; the last checkpoint is good"):
+        agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
+    assert agent.iteration == 0
