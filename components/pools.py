@@ -32,6 +32,7 @@ def trainer(task: dsl.PipelineTask) -> dsl.PipelineTask:
     if gpus:
         task.set_accelerator_type(os.environ.get("KUBERACER_TRAINER_GPU_RESOURCE", "nvidia.com/gpu"))
         task.set_accelerator_limit(gpus)
+        task.set_env_variable("KUBERACER_GPUS", str(gpus))  # so that the trainer can say when it sees none
     for label in _items("KUBERACER_TRAINER_NODE_SELECTOR"):
         key, equals, value = label.partition("=")
         if not equals:

@@ -16,6 +16,7 @@ import numpy as np
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import build_agent
+from kuberacer.coach.device import device, memory_in_words
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
@@ -77,7 +78,10 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
         records = Records(Path(work) / "records", race.best_model_metric)
         agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=options.preset or None)
         environment = json.loads(options.environment.read_text(encoding="utf-8"))
-        with Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints:
+        with (
+            memory_in_words(hyper["batch_size"], cars),
+            Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints,
+        ):
             resume(checkpoints, records)
             rivals = TrainingRivals.fetch(race, Path(work))
             setup = rollout_setup(options, race, rivals, metadata, source, environment, agent)
@@ -85,11 +89,16 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
                 progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints)
             else:
                 with setup.reward_process(cars) as reward:
-                    print(f"training {agent.precision}, reward {reward.path}", flush=True)
+                    begins(agent, f"{cars} cars, reward {reward.path}")
                     progress = train(options, setup, rivals, hyper, agent, reward, records, checkpoints)
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
+
+
+def begins(agent: Agent, played: str) -> None:
+    """The sign that training has begun: the first iteration's line comes only after it."""
+    print(f"progress: training on {device()} in {agent.precision}, {played}", flush=True)
 
 
 def stop(*_: object) -> NoReturn:
@@ -216,7 +225,7 @@ def train_distributed(
         closing(workers_for(options, image, redis.address, checkpoints.work)) as workers,
         closing(TrainerBroker(redis.address, options.run, say=say)) as broker,
     ):
-        print(f"training {agent.precision}, {options.rollout_workers} rollout workers", flush=True)
+        begins(agent, f"{options.rollout_workers} rollout workers")
         trainer = DistributedTrainer(
             agent=agent,
             broker=broker,

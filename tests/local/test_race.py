@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,6 +112,23 @@ def test_the_last_lines_say_where_everything_is(first: Run) -> None:
     assert [line.split(":")[0] for line in first.lines[-3:]] == ["model", "report", "video"]
     assert any(line.startswith("train: ") for line in first.lines)
     assert not any(character < " " for line in first.lines for character in line)
+
+
+def test_the_first_sign_of_training_comes_before_the_first_iteration(first: Run) -> None:
+    lines = [line for line in first.lines if line.startswith("train: ")]
+    assert re.match(r"train: training on \d+ cores in (fp32|bf16), 8 cars, reward ", lines[0]), lines
+    assert lines[1].startswith("train: iteration 1 ")
+
+
+def test_a_typo_in_the_reward_ends_the_run_with_its_line(start: Callable[..., Run], tmp_path: Path) -> None:
+    reward = tmp_path / "typo.py"
+    reward.write_text('def reward_function(params):\n    return float(params["sped"])\n')
+    run = start(*TINY, "--reward", str(reward))
+    assert run.end() == 1
+    assert run.errors[-2].endswith("typo.py:2: params has no key 'sped'"), run.errors
+    assert run.errors[-1] == "remedy: did you mean 'speed'?"
+    assert statuses(run.record)["train"][0] == "pending"
+    assert not run.left_behind()
 
 
 def test_a_finished_run_resumed_repeats_nothing(first: Run, start: Callable[..., Run]) -> None:
