@@ -1,5 +1,7 @@
 """Episodes, and what repeats bit for bit."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -164,6 +166,19 @@ def test_threads_and_batch_size_change_nothing(randomization):
         assert np.array_equal(values[key][:, :2], values_fewer[key])
     other, _ = play(6, 1, seed=4, randomization=randomization)
     assert np.array_equal(frames, other) != randomization
+
+
+def test_a_machine_that_is_held_up_changes_nothing():
+    sims = [RaceSim(oval(), 2, seed=3, config=LINE) for _ in range(2)]
+    for sim, pause in zip(sims, (0.0, 0.02), strict=True):
+        sim.reset()
+        for _ in range(15):
+            sim.advance(np.full(2, 5.0), np.ones(2))
+            time.sleep(pause)
+    even, held_up = (sim.values for sim in sims)
+    assert held_up.sim_time.tolist() == pytest.approx([1.0, 1.0])  # 15 steps of a fifteenth, whatever the clock says
+    for key in ARRAY_KEYS:
+        assert np.array_equal(getattr(even, key), getattr(held_up, key))
 
 
 def test_restart_is_as_new():
