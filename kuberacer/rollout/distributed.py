@@ -111,8 +111,7 @@ class DistributedTrainer:
         finished, trace = self.episodes.of(fragments)
         self.progress.next_episode = self.episodes.next
         self.freeze(self._car_graph)
-        freeze_seconds = lapse()
-        self.progress.seconds += play_seconds + learn_seconds + freeze_seconds
+        self.progress.seconds += play_seconds + learn_seconds + lapse()
         self.progress.episodes += len(finished)
         turn = Iteration(
             iteration=self.agent.iteration,
@@ -125,7 +124,6 @@ class DistributedTrainer:
             play_seconds=play_seconds,
             learn_seconds=learn_seconds,
             lap_seconds=0.0,
-            freeze_seconds=freeze_seconds,
         )
         self._hear_laps()
         self.keep(turn, self.progress, trace)
