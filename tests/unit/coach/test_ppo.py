@@ -174,7 +174,8 @@ def test_weights_that_are_not_finite_are_never_kept(make_agent):
     agent = make_agent("clipped_ppo", more=one_step)
     play(agent, np.random.default_rng(0), 20)
     momentum = next(v for v in agent.coach.saved_variables if v.op.name.endswith("kernel/Adam"))
-    agent.coach.session.run(momentum.assign(np.full(momentum.shape, np.nan)))  # after the step's loss, before its weights
+    # It spoils the weights, after the loss of the only step.
+    agent.coach.session.run(momentum.assign(np.full(momentum.shape, np.nan)))
     with pytest.raises(UserError, match="iteration 1: a weight is not a finite number; the last checkpoint is good"):
         agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     assert agent.iteration == 0
