@@ -1,4 +1,4 @@
-"""Where TensorFlow computes, and what to do when that is not where the user expects it; what to lower when memory ends."""
+"""Where TensorFlow computes, and why not where the user expects it; what to lower when memory ends."""
 
 import os
 from collections.abc import Iterator

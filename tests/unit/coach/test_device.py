@@ -40,7 +40,7 @@ def too_large_for_numpy():
 
 @pytest.mark.parametrize("exhausted", [too_large_for_tensorflow, too_large_for_numpy])
 def test_exhausted_memory_says_what_to_lower(exhausted):
-    with pytest.raises(UserError, match="training ran out of memory: .+") as caught, device.memory_in_words(64, 32):
+    with pytest.raises(UserError, match=r"training ran out of memory: .+") as caught, device.memory_in_words(64, 32):
         exhausted()
     assert "batch_size (now 64)" in caught.value.remedy
     assert "CARS (now 32)" in caught.value.remedy
