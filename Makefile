@@ -67,6 +67,11 @@ $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
 
+$(ENVS)/browser/.ready: tests/browser.lock $(ENVS)/uv/.ready
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@touch $@
+
 # What a variable of make gives to the command: TRACK=kidney becomes --track kidney.
 RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET RACE EVALUATION MINUTES STEPS CARS SEED TRIALS TRAINING_VIDEOS REQUIREMENTS RESUME \
   BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE REGISTRY
@@ -148,7 +153,7 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements tests/requirements tests/lint tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements tests/requirements tests/browser tests/lint tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done
