@@ -98,6 +98,10 @@ tracks: setup ## list the tracks with length, width and a picture
 leaderboard: setup ## rank the published models, of the bucket of KUBERACER_S3_BUCKET or of out/: [NAME=LEADERBOARD_NAME]
 	@$(KUBERACER) leaderboard $(call given,NAME)
 
+.PHONY: replay-reward
+replay-reward: setup ## what a reward function would have given for what a run has driven: [RUN=latest] [REWARD=file] [ITERATIONS=5-20]
+	@$(KUBERACER) replay-reward $(if $(RUN),'$(RUN)') $(call given,REWARD ITERATIONS REQUIREMENTS)
+
 .PHONY: compile
 compile: setup ## compile the pipeline for upload in the Kubeflow UI
 	@$(KUBERACER) compile

@@ -225,6 +225,26 @@ def leaderboard(
     print("\n".join(make_leaderboard(out, name)))
 
 
+@app.command(epilog="Example: kuberacer replay-reward latest --reward my_reward.py --iterations 5-20")
+def replay_reward(
+    run: Annotated[str, typer.Argument(help="A finished run: its name, or `latest`.")] = "latest",
+    reward: Annotated[
+        Path | None, typer.Option(help="Reward function: a Python file. Default: the run's own, which is a check.")
+    ] = None,
+    iterations: Annotated[str, typer.Option(help="Iterations to replay it over, as 5-20. Default: all.")] = "",
+    requirements: Requirements = None,
+    allowed_imports: AllowedImports = None,
+    out: Out = Path("out"),
+) -> None:
+    """Say what a reward function would have given for what a run has driven: a page and CSV files in the run's folder.
+
+    Nothing is trained: correlation with the old reward, returns and ranks of the episodes, reward by place.
+    """
+    from kuberacer.run.replay import replay
+
+    raise typer.Exit(replay(out / _run_named(out, run), reward, iterations, requirements, allowed_imports or ""))
+
+
 @app.command(epilog="Example: kuberacer delete kidney-20260301-101500")
 def delete(
     run: Annotated[str, typer.Argument(help="A run on a cluster: its name, or `latest`.")], out: Out = Path("out")

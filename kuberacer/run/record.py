@@ -79,6 +79,17 @@ def read_parameters(folder: Path, pipeline: str) -> dict[str, Any]:
     return dict(found["parameters"])
 
 
+def needs_files(folder: Path, *names: str) -> None:
+    """Raises UserError when an earlier run of the race pipeline has not left these files or folders."""
+    read_parameters(folder, "race")
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise UserError(
+            f"the run {folder.name} has no {missing[0]}",
+            f"`make run-pipeline RESUME={folder.name}` brings it to its end, and its files into {folder}",
+        )
+
+
 def read_remote(folder: Path) -> Remote:
     """Where an earlier run goes or went. Raises UserError when there is no such run, or it ran on this machine."""
     remote = earlier_remote(folder)

@@ -11,8 +11,12 @@ from kuberacer.run.record import RunRecord
 
 # (stage, output): (name in run.json's outputs, file or folder of the run)
 _FILES = {
+    ("validate_reward", "reward_file"): ("reward_function", "reward_function.py"),
+    ("validate_reward", "track_file"): ("route", "track.npy"),
     ("validate_reward", "reward_map_png"): ("reward_map", "reward_map.png"),
     ("train", "training_metrics"): ("training_metrics", "TrainingMetrics.json"),
+    ("train", "history"): ("history", "history.jsonl"),
+    ("train", "simtrace"): ("training_simtrace", "training-simtrace"),
     ("train", "videos"): ("training_videos", "training-videos"),
     ("evaluate", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
     ("evaluate", "video"): ("video", "video.mp4"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["run", "validate", "tracks", "compile", "delete"]
+COMMANDS = ["run", "validate", "tracks", "compile", "delete", "replay-reward"]
 
 
 def kuberacer(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:

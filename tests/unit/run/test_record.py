@@ -10,7 +10,7 @@ import pytest
 from kuberacer.errors import UserError
 from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.progress import Progress, duration
-from kuberacer.run.record import RecordFile, RunRecord, Stage, read_parameters
+from kuberacer.run.record import RecordFile, RunRecord, Stage, needs_files, read_parameters
 from kuberacer.run.results import closing_lines, take_outputs
 
 
@@ -36,6 +36,14 @@ def test_an_unknown_run_is_named_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run tuesday") as caught:
         read_parameters(tmp_path / "tuesday", "race")
     assert "monday" in caught.value.remedy
+
+
+def test_a_run_that_did_not_come_to_an_end_lacks_files(tmp_path: Path) -> None:
+    record_file(tmp_path / "r").write()
+    needs_files(tmp_path / "r", "run.json")
+    with pytest.raises(UserError, match="the run r has no training-simtrace") as caught:
+        needs_files(tmp_path / "r", "run.json", "training-simtrace")
+    assert "RESUME=r" in caught.value.remedy
 
 
 def test_progress_without_a_terminal_is_plain_lines(tmp_path: Path) -> None:
@@ -130,6 +138,7 @@ def test_outputs_and_figures_are_taken_over(tmp_path: Path) -> None:
     assert (record.first_lap_s, record.steps) == (61.5, 9000)
     assert (record.laps_completed, record.trials, record.best_lap_s) == (2, 3, 8.25)
     assert (folder / "model" / "file").exists()
+    assert (folder / "history.jsonl").exists()
     assert record.outputs["model_folder"] == str(folder / "model")
     assert closing_lines(record, folder)[0] == "laps completed: 2 of 3, best lap 8.25 s"
 
