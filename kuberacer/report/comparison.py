@@ -1,5 +1,6 @@
 """What a sweep's trials say of its settings: means over the seeds with 95 % confidence intervals, curves, a table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,46 +118,85 @@ def markdown(title: str, summaries: list[Summary]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _return(row: HistoryRow) -> float:
+    return np.nan if row.mean_return is None else row.mean_return
+
+
+def _completion(row: HistoryRow) -> float:
+    return np.nan if row.completion is None else row.completion
+
+
+def _completion_rate(row: HistoryRow) -> float:
+    return 100 * row.laps / row.episodes_here if row.episodes_here else np.nan
+
+
+def _entropy(row: HistoryRow) -> float:
+    return row.learning.get("entropy", np.nan)
+
+
+LAP, BEST_SO_FAR = "Lap without exploration, %", "Best lap without exploration so far, s"
+CURVES: dict[str, Callable[[HistoryRow], float]] = {
+    "Return of the training episodes": _return,
+    "Training episodes: completed part of the lap, %": _completion,
+    "Training episodes that completed the lap, %": _completion_rate,
+    LAP: lambda row: row.lap_progress,
+    BEST_SO_FAR: lambda row: row.lap_seconds if row.lap_completed else np.nan,
+    "Entropy of the policy, nats": _entropy,
+}
+
+
 def curves(trials: list[Trial]) -> bytes:
-    """PNG: the lap without exploration and the training episodes' completion over the steps; bands are 95 % intervals
-    of the mean over the seeds."""
-    made, (lap, completion) = figure(7.2, 5.6, nrows=2, sharex=True)
+    """PNG: CURVES over the environment steps. Lines are means over the trials that have a value there, bands the 95 %
+    intervals of those means, where there are two or more."""
     last = min(trial.rows[-1].steps for trial in trials)
     grid = np.linspace(0, last, GRID)
-    for number, setting in enumerate(dict.fromkeys(trial.setting for trial in trials)):
-        colour = COLOURS[number % len(COLOURS)]
-        mine = [trial for trial in trials if trial.setting == setting]
-        for axes, value in ((lap, lap_progress), (completion, episode_completion)):
-            lines = np.array([on_grid(trial.rows, value, grid) for trial in mine])
-            mean, half = band(lines)
-            axes.plot(grid, mean, color=colour, label=f"{setting} ({len(mine)})")
-            axes.fill_between(grid, mean - half, mean + half, color=colour, alpha=0.2, linewidth=0)
-    lap.set_title("Lap without exploration, %")
-    completion.set_title("Training episodes: completed part of the lap, %")
-    completion.set_xlabel("environment steps")
-    for axes in (lap, completion):
-        axes.set_ylim(0, 104)
-    lap.legend(loc="lower right")
+    found = {title: _of_settings(trials, title, grid) for title in CURVES}
+    drawn = {title: lines for title, lines in found.items() if any(np.isfinite(of).any() for of in lines.values())}
+    made, panels = figure(7.2, 0.6 + 2.1 * len(drawn), nrows=len(drawn), sharex=True, squeeze=False)
+    for axes, (title, lines) in zip(panels[:, 0], drawn.items(), strict=True):
+        for number, (setting, of) in enumerate(lines.items()):
+            color = COLOURS[number % len(COLOURS)]
+            mean, half = band(of)
+            axes.plot(grid, mean, color=color, label=f"{setting} (n = {len(of)})")
+            axes.fill_between(grid, mean - half, mean + half, color=color, alpha=0.2, linewidth=0)
+        axes.set_title(title)
+        if "%" in title:
+            axes.set_ylim(-2, 104)
+    panels[-1, 0].set_xlabel("environment steps")
+    made.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return png(made)
 
 
-def lap_progress(row: HistoryRow) -> float:
-    return row.lap_progress
+def _of_settings(trials: list[Trial], title: str, grid: np.ndarray) -> dict[str, np.ndarray]:
+    """(trials, points) of each setting."""
+    return {
+        setting: np.array([on_grid(t.rows, title, grid) for t in trials if t.setting == setting])
+        for setting in dict.fromkeys(trial.setting for trial in trials)
+    }
 
 
-def episode_completion(row: HistoryRow) -> float:
-    return 0.0 if row.completion is None else row.completion
-
-
-def on_grid(rows: list[HistoryRow], value, grid: np.ndarray) -> np.ndarray:
-    """A row's value over steps, linear between rows, 0 before training."""
-    return np.interp(grid, [0, *(row.steps for row in rows)], [0.0, *(value(row) for row in rows)])
+def on_grid(rows: list[HistoryRow], title: str, grid: np.ndarray) -> np.ndarray:
+    """One of CURVES over steps: linear between the rows that have a value, NaN before the first and after the last one;
+    the best lap so far is a staircase."""
+    values = np.array([CURVES[title](row) for row in rows], float)
+    steps = np.array([row.steps for row in rows], float)
+    if title == BEST_SO_FAR:
+        best = np.fmin.accumulate(np.append(np.nan, values))
+        return best[np.searchsorted(steps, grid, side="right")]
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(len(grid), np.nan)
+    return np.interp(grid, steps[known], values[known], left=np.nan, right=np.nan)
 
 
 def band(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over (trials, points) and half of its 95 % interval; 0 for a single trial."""
-    mean = lines.mean(axis=0)
-    if len(lines) == 1:
-        return mean, np.zeros_like(mean)
-    error = lines.std(axis=0, ddof=1) / np.sqrt(len(lines))
-    return mean, stats.t.ppf(0.975, len(lines) - 1) * error
+    """Of (trials, points): the mean over the trials that have a value, NaN where none has, and half of its 95 %
+    interval (Student's t); 0 where fewer than two have."""
+    known = np.isfinite(lines)
+    count = known.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, lines, 0.0).sum(axis=0) / np.where(count, count, np.nan)
+        squares = np.where(known, lines - mean, 0.0) ** 2
+        error = np.sqrt(squares.sum(axis=0) / np.maximum(count - 1, 1) / np.maximum(count, 1))
+    half = stats.t.ppf(0.975, np.maximum(count - 1, 1)) * error
+    return mean, np.where(count > 1, half, 0.0)

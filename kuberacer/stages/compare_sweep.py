@@ -63,7 +63,7 @@ def page(title: str, trials: list[Trial], summaries: list[Summary]) -> Page:
         figures=[
             (
                 "Learning curves",
-                "Mean over the seeds; the bands are 95 % confidence intervals of the mean.",
+                curves_caption(trials),
                 comparison.curves(trials),
             )
         ],
@@ -71,6 +71,18 @@ def page(title: str, trials: list[Trial], summaries: list[Summary]) -> Page:
             ("Settings", HEADER, comparison.table(summaries)),
             ("Trials", ["trial", "seed", "first lap", "best lap"], rows),
         ],
+    )
+
+
+def curves_caption(trials: list[Trial]) -> str:
+    seeds = {
+        setting: ", ".join(str(trial.seed) for trial in trials if trial.setting == setting)
+        for setting in dict.fromkeys(trial.setting for trial in trials)
+    }
+    said = "; ".join(f"{setting}: seeds {of} (n = {of.count(',') + 1})" for setting, of in seeds.items())
+    return (
+        "Means over the seeds; the bands are 95 % confidence intervals of the mean (Student's t) where two or more "
+        f"seeds have a value; lap times are of those that had completed a lap by then. {said}."
     )
 
 

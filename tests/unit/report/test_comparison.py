@@ -1,11 +1,13 @@
 """The figures of a sweep: intervals as Student's t gives them, ranking, curves on one grid, a table."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from kuberacer.report import comparison
 from kuberacer.report.comparison import Trial, interval
@@ -76,15 +78,39 @@ def test_a_trial_without_a_lap_says_none() -> None:
 
 def test_curves_meet_on_one_grid_and_widen_where_trials_differ() -> None:
     grid = np.array([0.0, 100.0, 150.0, 200.0])
-    lines = np.array(
-        [
-            comparison.on_grid(trial("a", seed, laps).rows, comparison.lap_progress, grid)
-            for seed, laps in enumerate([[None, 20.0], [None, None]])
-        ]
-    )
-    assert lines.tolist() == [[0, 30, 65, 100], [0, 30, 30, 30]]
+    trials = [trial("a", seed, laps) for seed, laps in enumerate([[None, 20.0], [None, None]])]
+    lines = np.array([comparison.on_grid(one.rows, comparison.LAP, grid) for one in trials])
+    np.testing.assert_array_equal(lines, [[np.nan, 30, 65, 100], [np.nan, 30, 30, 30]])
     mean, half = comparison.band(lines)
-    assert mean.tolist() == [0, 30, 47.5, 65]
-    assert half[1] == 0
+    np.testing.assert_array_equal(mean, [np.nan, 30, 47.5, 65])
+    assert half[:2].tolist() == [0, 0]
     assert half[3] > half[2] > 0
     assert comparison.curves([trial("a", 0, [None, 20.0]), trial("b", 1, [None])]).startswith(b"\x89PNG")
+
+
+def test_the_best_lap_so_far_is_a_staircase_that_begins_with_the_first_lap() -> None:
+    grid = np.array([0.0, 199.0, 200.0, 350.0, 400.0])
+    rows = trial("a", 0, [None, 20.0, 25.0, 18.0]).rows
+    found = comparison.on_grid(rows, comparison.BEST_SO_FAR, grid)
+    np.testing.assert_array_equal(found, [np.nan, np.nan, 20, 20, 18])
+
+
+@given(st.lists(st.lists(st.none() | st.floats(-1e3, 1e3), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_a_band_is_the_interval_of_the_values_that_there_are(values: list[list[float | None]]) -> None:
+    mean, half = comparison.band(np.array(values, float))
+    for point in range(3):
+        wanted = interval([row[point] for row in values if row[point] is not None])
+        if wanted is None:
+            assert np.isnan(mean[point])
+        else:
+            assert mean[point] == pytest.approx(wanted.mean, abs=1e-6)
+            assert half[point] == pytest.approx(wanted.half or 0.0, abs=1e-6)
+
+
+def test_entropy_is_left_out_where_nobody_has_one() -> None:
+    def height(trials: list[Trial]) -> int:
+        return Image.open(io.BytesIO(comparison.curves(trials))).height
+
+    without = trial("a", 0, [None, 20.0])
+    rows = [replace(row, learning={"entropy": 1.5}) for row in without.rows]
+    assert height([replace(without, rows=rows)]) > height([without])
