@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from kuberacer.usage import METER
+
 
 class UserError(Exception):
     """A fault that the user can mend.
@@ -20,7 +22,9 @@ class UserError(Exception):
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a stage's main: a UserError ends it with its two lines and status 1, Ctrl-C with status 130."""
+    """Run a stage's main: a UserError ends it with its two lines and status 1, Ctrl-C with status 130.
+
+    However it ends, what it took is told."""
     try:
         main()
     except UserError as error:
@@ -28,3 +32,5 @@ def run_main(main: Callable[[], None]) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        METER.tell()

@@ -11,6 +11,7 @@ def build_sim_image(
     track_file: dsl.Input[dsl.Dataset],
     environment: dsl.Output[dsl.Artifact],
     digest: dsl.OutputPath(str),  # type: ignore[valid-type]
+    usage: dsl.Output[dsl.Artifact],
     requirements: str = "",
     race: str = "{}",
     registry: str = "",
@@ -24,6 +25,7 @@ def build_sim_image(
         track_file: The track's route.
         environment: What was built, as JSON (digest, kind, reference, site).
         digest: Digest of the content.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         requirements: pip requirement lines of what the reward function imports.
         race: Race configuration as JSON.
         registry: Where the cluster pushes the image that it builds. Empty: no image is built there.
@@ -52,5 +54,7 @@ def build_sim_image(
             environment.path,
             "--digest",
             digest,
+            "--usage",
+            usage.path,
         ],
     )

@@ -12,6 +12,7 @@ def compare_sweep(
     page: dsl.Output[dsl.HTML],
     summary: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    usage: dsl.Output[dsl.Artifact],
     run: str = "",
     job: str = "",
 ):
@@ -23,6 +24,7 @@ def compare_sweep(
         page: The table and the learning curves in one page that opens offline.
         summary: The same for programs, JSON.
         metrics: How many trials there were and how many completed a lap.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         run: Name of the sweep. Default: `job`.
         job: What the pipeline's engine calls this run.
     """
@@ -42,6 +44,8 @@ def compare_sweep(
             page.path,
             "--summary",
             summary.path,
+            "--usage",
+            usage.path,
             "--executor-output",
             dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER,
         ],

@@ -18,6 +18,7 @@ def evaluate(
     videos: dsl.Output[dsl.Artifact],
     race_result: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    usage: dsl.Output[dsl.Artifact],
     race: str = "",
     evaluation: str = "",
     trials: int = 3,
@@ -42,6 +43,7 @@ def evaluate(
         videos: Three views of every trial (folder of mp4).
         race_result: What came of all cars on all tracks (folder: race_result.json, metrics of each car).
         metrics: The figures for the pipeline's page.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         race: DeepRacer's training YAML. Default: a time trial.
         evaluation: YAML keys that replace those of race. Default: none.
         trials: How many laps.
@@ -94,6 +96,8 @@ def evaluate(
             videos.path,
             "--race-result",
             race_result.path,
+            "--usage",
+            usage.path,
             "--executor-output",
             dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER,
         ],

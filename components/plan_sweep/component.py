@@ -10,6 +10,7 @@ def plan_sweep(
     seeds: list,
     settings: dict,
     trials: dsl.OutputPath(list),  # type: ignore[valid-type]
+    usage: dsl.Output[dsl.Artifact],
     algorithm: str = "clipped_ppo",
     run: str = "",
     job: str = "",
@@ -20,6 +21,7 @@ def plan_sweep(
         seeds: Whole numbers.
         settings: Names and their hyperparameters, as hyperparameters.json has them.
         trials: One entry a trial: name, setting, seed, hyperparameters (JSON text), run.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         algorithm: clipped_ppo, sac or dqn.
         run: Name of the sweep. Default: `job`.
         job: What the pipeline's engine calls this run.
@@ -40,5 +42,7 @@ def plan_sweep(
             job,
             "--trials",
             trials,
+            "--usage",
+            usage.path,
         ],
     )

@@ -24,11 +24,17 @@ def publish(
     race_result: dsl.Input[dsl.Artifact],
     reward_map_png: dsl.Input[dsl.Artifact],
     environment: dsl.Input[dsl.Artifact],
+    validate_usage: dsl.Input[dsl.Artifact],
+    build_usage: dsl.Input[dsl.Artifact],
+    train_usage: dsl.Input[dsl.Artifact],
+    freeze_usage: dsl.Input[dsl.Artifact],
+    evaluate_usage: dsl.Input[dsl.Artifact],
     archive: dsl.Output[dsl.Model],
     model_folder: dsl.Output[dsl.Model],
     report: dsl.Output[dsl.HTML],
     model_card: dsl.Output[dsl.Markdown],
     model_card_json: dsl.Output[dsl.Artifact],
+    usage: dsl.Output[dsl.Artifact],
     race: str = "",
     evaluation: str = "",
     algorithm: str = "clipped_ppo",
@@ -57,11 +63,17 @@ def publish(
         race_result: What came of the evaluation's cars on its tracks.
         reward_map_png: The reward over the track.
         environment: What build_sim_image built.
+        validate_usage: What validate_reward took.
+        build_usage: What build_sim_image took.
+        train_usage: What train took.
+        freeze_usage: What freeze_graph took.
+        evaluate_usage: What evaluate took.
         archive: model.tar.gz for the car.
         model_folder: The model folder under DeepRacer's bucket layout.
         report: Plots and figures in one page that opens offline.
         model_card: What made this model, for people.
         model_card_json: The same for programs.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         race: DeepRacer's training YAML that was given.
         evaluation: YAML keys for the evaluation that were given.
         algorithm: The algorithm that trained it.
@@ -108,6 +120,16 @@ def publish(
             reward_map_png.path,
             "--environment",
             environment.path,
+            "--took",
+            validate_usage.path,
+            "--took",
+            build_usage.path,
+            "--took",
+            train_usage.path,
+            "--took",
+            freeze_usage.path,
+            "--took",
+            evaluate_usage.path,
             "--race",
             race,
             "--evaluation",
@@ -132,5 +154,7 @@ def publish(
             model_card.path,
             "--model-card-json",
             model_card_json.path,
+            "--usage",
+            usage.path,
         ],
     )

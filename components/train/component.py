@@ -19,6 +19,7 @@ def train(
     videos: dsl.Output[dsl.Artifact],
     summary: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
+    usage: dsl.Output[dsl.Artifact],
     race: str = "",
     training_videos: int = 0,
     algorithm: str = "clipped_ppo",
@@ -49,6 +50,7 @@ def train(
         videos: Those of training iterations, as a DeepRacer bucket has them, and videos.json that lists them.
         summary: What came of it, as JSON (first_lap_s, steps, iterations, seconds, best).
         metrics: The same figures for the pipeline's page.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         race: DeepRacer's training YAML. Default: a time trial.
         training_videos: Make a video of every so many-th iteration. 0: none.
         algorithm: clipped_ppo, sac or dqn.
@@ -121,6 +123,8 @@ def train(
             videos.path,
             "--summary",
             summary.path,
+            "--usage",
+            usage.path,
             "--executor-output",
             dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER,
         ],

@@ -14,6 +14,7 @@ def validate_reward(
     track_name: dsl.OutputPath(str),  # type: ignore[valid-type]
     reward_map: dsl.Output[dsl.HTML],
     reward_map_png: dsl.Output[dsl.Artifact],
+    usage: dsl.Output[dsl.Artifact],
     race: str = "",
     evaluation: str = "",
     allowed_imports: str = "",
@@ -29,6 +30,7 @@ def validate_reward(
         track_name: The track's name.
         reward_map: The reward over the track, as a page.
         reward_map_png: The same as a picture.
+        usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         race: DeepRacer's training YAML; it is checked with the track. Default: a time trial.
         evaluation: YAML keys that replace those of race in the evaluation. Default: none.
         allowed_imports: More modules that the function may import, separated by commas.
@@ -60,5 +62,7 @@ def validate_reward(
             reward_map.path,
             "--reward-map-png",
             reward_map_png.path,
+            "--usage",
+            usage.path,
         ],
     )

@@ -36,6 +36,7 @@ def markdown(card: dict[str, Any]) -> str:
         f"| best lap | {best} |",
         *evaluations(card),
         f"| training | {results['steps']:,} steps, {results['training_s']:.0f} s |",
+        f"| took until it was published | {card['took']['total']['core_hours_used']:.3f} core-hours |",
         "",
         "## Intended use",
         "",

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from kuberacer.errors import UserError
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.workers import RedisAddress
+from kuberacer.usage import amount, processor_seconds
 
 PATIENCE_S = 300.0
 TELL_S = 2.0  # between two words of a worker about itself
@@ -40,6 +41,7 @@ class Seen:
     at: float  # its wall clock
     steps: int
     doing: str
+    cpu_s: float = 0.0  # processor seconds since it was started
 
     def line(self, now: float) -> str:
         return f"{self.worker} {max(0.0, now - self.at):.0f} s ago ({self.doing})"
@@ -147,7 +149,11 @@ class TrainerBroker(Broker):
             try:
                 said = json.loads(text)
                 seen = Seen(
-                    name.decode(errors="replace")[:200], float(said["at"]), int(said["steps"]), str(said["doing"])
+                    name.decode(errors="replace")[:200],
+                    float(said["at"]),
+                    int(said["steps"]),
+                    str(said["doing"]),
+                    amount(said.get("cpu_s", 0.0)),
                 )
             except (ValueError, KeyError, TypeError):
                 old.append(name)
@@ -215,7 +221,8 @@ class WorkerBroker(Broker):
         """Send what is in the pipe together with the questions that a worker always has, in one round trip."""
         due = time.monotonic() - self._told > TELL_S
         if due:
-            pipe.hset(self.key["workers"], self.name, json.dumps({"at": time.time(), "steps": steps, "doing": doing}))
+            word = {"at": time.time(), "steps": steps, "doing": doing, "cpu_s": round(processor_seconds(), 2)}
+            pipe.hset(self.key["workers"], self.name, json.dumps(word))
         pipe.get(self.key["policy"])
         pipe.xlen(self.key["fragments"])
         answers = pipe.execute(raise_on_error=False)

@@ -14,7 +14,9 @@ from kubernetes import client, config
 
 from kuberacer.errors import UserError
 from kuberacer.rollout.own_pod import OwnPod
+from kuberacer.rollout.pods_held import PodsHeld
 from kuberacer.rollout.workers import worker_arguments
+from kuberacer.usage import Held
 
 SETTINGS = "kuberacer-rollout"  # ConfigMap; service account
 STORE_SECRET, REDIS_SECRET = "kuberacer-store", "kuberacer-redis"
@@ -42,6 +44,7 @@ class ClusterWorkers:
         self._wanted = 0
         self._launched = False
         self._asked, self._pods = -ASK_AGAIN_S, list[Any]()
+        self._held = PodsHeld()
 
     def launch(self, count: int) -> None:
         self._wanted = count
@@ -63,6 +66,11 @@ class ClusterWorkers:
     def alive(self) -> int:
         return sum(_index(pod) not in (None, "0") and pod.status.phase == "Running" for pod in self._list())
 
+    def held(self) -> Held:
+        self._asked = -ASK_AGAIN_S
+        self._list()
+        return self._held.total()
+
     def why_missing(self) -> str:
         pods = self._list()
         reasons = dict.fromkeys(reason for pod in pods if (reason := why_not_running(pod)))
@@ -83,6 +91,7 @@ class ClusterWorkers:
             except client.ApiException:
                 pass  # the API server may be away for a while: what it said last holds
             self._asked = time.monotonic()
+            self._held.look(self._pods, time.time())
         return self._pods
 
     def _refusals(self) -> list[str]:

@@ -11,6 +11,7 @@ from threading import Event, Lock, Thread
 from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.rollout.workers import EVALUATOR, RedisAddress, worker_arguments
 from kuberacer.store.server import last_words
+from kuberacer.usage import Held
 
 LONGEST_PAUSE_S = 15.0
 GOOD_LIFE_S = 30.0  # after which a worker's end is no sign of a fault of its own
@@ -61,6 +62,9 @@ class LocalWorkers:
         """index -> process id of those that run."""
         with self._lock:
             return {i: p.process.pid for i, p in self._places.items() if running(p) and p.process is not None}
+
+    def held(self) -> Held:
+        return Held()
 
     def why_missing(self) -> str:
         with self._lock:

@@ -7,6 +7,8 @@ its index and these variables: KUBERACER_REDIS_HOST, _PORT, _PASSWORD, and the s
 from dataclasses import dataclass
 from typing import Protocol
 
+from kuberacer.usage import Held
+
 MODULE = "kuberacer.stages.rollout_worker"
 EVALUATOR = 0  # its index
 
@@ -44,6 +46,9 @@ class Workers(Protocol):
 
     def alive(self) -> int:
         """Rollout workers that run now (of their heartbeats nothing is said here)."""
+
+    def held(self) -> Held:
+        """What their pods had until now; nothing where they are children of this process, which counts them itself."""
 
     def why_missing(self) -> str:
         """Why fewer than wanted run, in one line, for the message of a stall: '' when all run."""

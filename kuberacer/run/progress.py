@@ -1,9 +1,10 @@
 """What a person sees of a run: a live line for each running stage on a terminal, plain lines elsewhere."""
 
+import contextlib
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TextIO
@@ -13,9 +14,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from kuberacer import usage
 from kuberacer.errors import UserError
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.record import RecordFile, Stage
+from kuberacer.took import PodTime
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 PREFIX = "progress: "
@@ -73,6 +76,10 @@ class Progress:
         self._record.write()
 
     def printed(self, path: str, line: str) -> None:
+        if line.startswith(usage.PREFIX):
+            with contextlib.suppress(ValueError):  # other people's code may print such a line, too
+                attempt = usage.Usage.parse(line.removeprefix(usage.PREFIX))
+                self._record.record.stage(stage_name(path)).attempts.append(attempt)
         if not line.startswith(PREFIX):
             return
         running = self._running[stage_name(path)]
@@ -81,6 +88,9 @@ class Progress:
         running.said = _CONTROL.sub("", line.removeprefix(PREFIX)).strip()
         if not self._live:
             self._settle(stage_name(path), running)
+
+    def held(self, path: str, pods: Sequence[PodTime]) -> None:
+        self._record.record.stage(stage_name(path)).pods = list(pods)
 
     def ended(self, path: str, outputs: Outputs, cached: bool) -> None:
         stage = self._finish(path, "succeeded")

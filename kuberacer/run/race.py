@@ -18,7 +18,7 @@ from kuberacer.run.interrupts import Interrupted, Stopped, run_interruptible
 from kuberacer.run.local import Environments, LocalRunner
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.progress import Progress, stage_name
-from kuberacer.run.record import RecordFile, RunRecord, Stage, earlier_remote, read_parameters
+from kuberacer.run.record import RecordFile, RunRecord, Stage, earlier_remote, earlier_stages, read_parameters
 from kuberacer.run.results import closing_lines, take_outputs
 from kuberacer.run.spec import Pipeline, read_pipeline
 from kuberacer.run.spec.check import order
@@ -53,6 +53,7 @@ def run_pipeline(
     record.stages = [Stage(stage_name(task)) for task in order(pipeline.graph) if not _is_group(pipeline, task)]
     record.parameters = parameters
     record.remote = earlier_remote(folder) if resume and where else None
+    record.earlier = earlier_stages(folder) if resume else []
     with _locked(folder):
         cache = TaskCache(out / ".cache" / "tasks")
         cache.forget_oldest()

@@ -1,5 +1,6 @@
 """run.json: what a run was asked for, how far it is, what came of it. Written from the start, whole each time."""
 
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass, field
@@ -8,16 +9,26 @@ from typing import Any
 
 from kuberacer.errors import UserError
 from kuberacer.run.compile import write_text
+from kuberacer.took import PodTime, Took, summed
+from kuberacer.usage import Usage
 
 
 @dataclass
 class Stage:
-    """status: pending, running, succeeded, failed. wall_s: 0 when an earlier run's outputs were taken (cached)."""
+    """status: pending, running, succeeded, failed. wall_s: 0 when an earlier run's outputs were taken (cached).
+
+    attempts: what each try at it took, of which a killed one could not tell. pods: what it had on a cluster.
+    """
 
     name: str
     status: str = "pending"
     wall_s: float = 0.0
     cached: bool = False
+    attempts: list[Usage] = field(default_factory=list)
+    pods: list[PodTime] = field(default_factory=list)
+
+    def took(self) -> Took:
+        return Took.of(self.attempts, self.pods)
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,20 @@ class RunRecord:
     outputs: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)  # of the pipeline, as they were given
     remote: Remote | None = None  # of a run on a cluster
+    earlier: list[Stage] = field(default_factory=list)  # of the commands before this one that began or resumed the run
+
+    def took(self) -> Took:
+        """All that the run took, its earlier commands included."""
+        return summed(stage.took() for stage in self.all_stages())
+
+    def all_stages(self) -> list[Stage]:
+        """One a name: what a command told of and a later one told of again, as of a run on a cluster, counts once."""
+        merged: dict[str, Stage] = {}
+        for stage in [*self.earlier, *self.stages]:
+            into = merged.setdefault(stage.name, Stage(stage.name))
+            into.attempts = list({each.id: each for each in [*into.attempts, *stage.attempts]}.values())
+            into.pods = list({each.uid: each for each in [*into.pods, *stage.pods]}.values())
+        return list(merged.values())
 
     def stage(self, name: str) -> Stage:
         """The stage of that name; one of a loop appears when it begins."""
@@ -68,7 +93,8 @@ class RecordFile:
 
     def write(self) -> None:
         self.record.wall_s = round(time.monotonic() - self._began, 2)
-        write_text(self.path, json.dumps(asdict(self.record), indent=2, ensure_ascii=False) + "\n")
+        found = {**asdict(self.record), "took": self.record.took().figures()}
+        write_text(self.path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_parameters(folder: Path, pipeline: str) -> dict[str, Any]:
@@ -90,16 +116,27 @@ def needs_files(folder: Path, *names: str) -> None:
         )
 
 
-def read_remote(folder: Path) -> Remote:
-    """Where an earlier run goes or went. Raises UserError when there is no such run, or it ran on this machine."""
-    remote = earlier_remote(folder)
-    if remote is None:
-        raise UserError(f"the run {folder.name} ran on this machine", f"remove its folder: {folder}")
-    return remote
+def earlier_stages(folder: Path) -> list[Stage]:
+    """What the commands before took; stages of which nothing is known, or nothing that reads, are left out."""
+    found = _read(folder)
+    stages = []
+    for each in [*found.get("earlier", []), *found.get("stages", [])]:
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            attempts = [Usage.read(attempt) for attempt in each.get("attempts", [])]
+            pods = [PodTime.read(pod) for pod in each.get("pods", [])]
+            if attempts or pods:
+                kept = {name: each[name] for name in ("name", "status", "wall_s", "cached")}
+                stages.append(Stage(**kept, attempts=attempts, pods=pods))
+    return stages
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """run.json. Raises UserError when there is no such run."""
+    return _read(folder)
 
 
 def earlier_remote(folder: Path) -> Remote | None:
-    """The same; None for a run on this machine."""
+    """Where an earlier run goes or went; None for a run on this machine. Raises UserError when there is no such run."""
     found = _read(folder).get("remote")
     return None if found is None else Remote(**found)
 

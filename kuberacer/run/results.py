@@ -8,6 +8,7 @@ from kuberacer.formats.evaluation_metrics import read_evaluation
 from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.record import RunRecord
+from kuberacer.took import line
 
 # (stage, output): (name in run.json's outputs, file or folder of the run)
 _FILES = {
@@ -72,11 +73,12 @@ def _copy(source: Path, place: Path) -> None:
 
 def closing_lines(record: RunRecord, folder: Path) -> list[str]:
     """The last lines that a person reads."""
+    took = f"took: {line(record.took())}"
     if record.pipeline == "sweep":
         rows = (folder / "sweep.md").read_text(encoding="utf-8").splitlines()
-        return [*(row for row in rows if row.startswith("|")), f"report: {folder / 'report.html'}"]
+        return [*(row for row in rows if row.startswith("|")), took, f"report: {folder / 'report.html'}"]
     laps = f"laps completed: {record.laps_completed} of {record.trials}"
     if record.best_lap_s is not None:
         laps += f", best lap {record.best_lap_s:.2f} s"
     places = {"model": "model.tar.gz", "report": "report.html", "video": "video.mp4"}
-    return [laps, *(f"{name + ':':<8}{folder / file}" for name, file in places.items())]
+    return [took, laps, *(f"{name + ':':<8}{folder / file}" for name, file in places.items())]

@@ -3,7 +3,10 @@
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from kuberacer.usage import METER
 
 
 class StageParser(argparse.ArgumentParser):
@@ -21,6 +24,7 @@ class StageParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         options, rest = super().parse_known_args(args, namespace)
+        METER.place = options.usage
         if self.named:
             options.run = run_name(options.run, options.job)
         return options, rest
@@ -40,9 +44,11 @@ def run_name(run: str, job: str) -> str:
 
 def stage_parser(stage: str, description: str, example: str) -> argparse.ArgumentParser:
     """A parser whose --help ends with an example of the whole command."""
-    return StageParser(
+    parser = StageParser(
         prog=f"python -m kuberacer.stages.{stage}",
         description=description,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--usage", type=Path, metavar="OUTPUT", help="JSON: what this stage took (kuberacer/usage.py)")
+    return parser

@@ -18,6 +18,7 @@ from kuberacer.formats import car_archive, simtrace
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.formats.race_result import METRICS, RESULT, RaceResult, TrackResult
 from kuberacer.report import history, html, model_card, plots, races
+from kuberacer.report import took as taken
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
@@ -95,6 +96,7 @@ def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dic
         "metadata": json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8")),
         "reward": options.reward_file.read_text(encoding="utf-8"),
         "checks": json.loads(options.checks.read_text(encoding="utf-8"))["max_difference"],
+        "took": taken.took(options.took),
         "digests": {name: model_card.digest(path) for name, path in made_of.items()},
     }
 
@@ -168,6 +170,7 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult) 
         tables=[
             *races.tables(race),
             ("Hyperparameters", ["name", "value"], [[k, str(v)] for k, v in card["hyperparameters"].items()]),
+            taken.table(card["took"]),
             ("Frozen graph against the live policy", ["runtime", "largest difference"],
              [[name, f"{value:.2g}"] for name, value in card["checks"].items()]),
             ("What made it", ["input", "sha256"], [[name, value] for name, value in card["digests"].items()]),
@@ -259,6 +262,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--race", default="", help="DeepRacer's training YAML, text")
     parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument(
+        "--took", type=Path, action="append", default=[], help="what a stage before took, as its --usage wrote it"
+    )
     for name in OUTPUTS:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="OUTPUT")
     return parser.parse_args()

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +48,7 @@ from kuberacer.stages.train_arguments import arguments
 from kuberacer.stages.train_outputs import collect
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.log_copy import LogCopy, log_key
+from kuberacer.usage import METER
 
 LEAVE_S = 23.0  # after SIGTERM; a node that is drained kills soon after
 
@@ -244,7 +245,20 @@ def train_distributed(
             progress=progress,
             episodes=Episodes(max(progress.next_episode, records.next_episode())),
         )
-        return trainer.run()
+        try:
+            return trainer.run()
+        finally:
+            account(workers, broker)
+
+
+def account(workers: Workers, broker: TrainerBroker) -> None:
+    """Note what pods of workers had and used. Children of this process are counted by it."""
+    held = workers.held()
+    if held.pods:
+        used = 0.0
+        with suppress(UserError):
+            used = sum(seen.cpu_s for seen in broker.workers())
+        METER.add_rollouts(held, used)
 
 
 def redis_for_rollouts(image: str) -> RedisServer:

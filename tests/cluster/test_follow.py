@@ -66,6 +66,8 @@ class Listener:
 
     def started(self, path: str) -> None: ...
 
+    def held(self, path: str, pods: Any) -> None: ...
+
     def printed(self, path: str, line: str) -> None:
         self.lines.append(line)
 

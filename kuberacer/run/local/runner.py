@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,7 @@ from kuberacer.run.spec.model import (
     Task,
 )
 from kuberacer.run.spec.text import RunField
+from kuberacer.took import PodTime
 
 __all__ = ["LocalRunner", "Observer", "Result", "State", "TaskFailed"]
 
@@ -49,6 +50,7 @@ class Observer(Protocol):
 
     def started(self, path: str) -> None: ...
     def printed(self, path: str, line: str) -> None: ...
+    def held(self, path: str, pods: Sequence[PodTime]) -> None: ...
     def ended(self, path: str, outputs: Outputs, cached: bool) -> None: ...
     def failed(self, path: str, error: UserError) -> None: ...
 

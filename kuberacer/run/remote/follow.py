@@ -18,6 +18,7 @@ from kuberacer.run.remote import pods
 from kuberacer.run.remote.cluster import Json, NotThere
 from kuberacer.run.remote.logs import PodLog
 from kuberacer.run.remote.model import Engine, RemoteStatus, RemoteTask, State
+from kuberacer.took import PodTime
 
 POLL_S = 1.0
 LAST_LINES_S = 20.0  # for what a step's pod printed last
@@ -35,6 +36,7 @@ class _Seen:
     why: str = ""
     logs: dict[str, PodLog] = field(default_factory=dict)  # by pod
     last_pod: Json | None = None
+    held: dict[str, PodTime] = field(default_factory=dict)  # by pod
 
 
 @dataclass
@@ -96,6 +98,7 @@ class Follower:
             seen = self._seen[task.path] = _Seen()
             self.observer.started(task.path)
         seen.last_pod = pod or seen.last_pod
+        self._account(task.path, seen, pod)
         if task.state is State.CACHED or task.state is State.SUCCEEDED:
             self._catch_up(task, seen)
             outputs = self._outputs(task)
@@ -111,6 +114,12 @@ class Follower:
         else:
             self._wait(task, seen, pod)
         seen.state = task.state
+
+    def _account(self, path: str, seen: _Seen, pod: Json | None) -> None:
+        held = pods.time_of(pod, time.time()) if pod else None
+        if held is not None:
+            seen.held[held.uid] = held
+            self.observer.held(path, list(seen.held.values()))
 
     def _follow_log(self, task: RemoteTask, seen: _Seen, pod: Json | None) -> None:
         name = pod["metadata"]["name"] if pod else ""

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+from kubernetes.utils.quantity import parse_quantity
+
 from kuberacer.run.remote.cluster import Json
+from kuberacer.took import PodTime
 
 # Why a container waits. The remedy is what helps most often; the cause comes with the cluster's own words.
 _WAITING = {
@@ -100,6 +103,49 @@ def container_started(pod: Json, main: str = "main") -> bool:
             state = container.get("state") or {}
             return "running" in state or "terminated" in state
     return False
+
+
+def time_of(pod: Json, now: float) -> PodTime | None:
+    """What a pod asked for and how long it had it, until `now` (seconds since the epoch) while it is there.
+
+    None before a node has taken it.
+    """
+    status = pod.get("status") or {}
+    if not status.get("startTime"):
+        return None
+    ends = [((c.get("state") or {}).get("terminated") or {}).get("finishedAt") for c in _containers(status)]
+    over = status.get("phase") in ("Succeeded", "Failed")
+    ended = max((moment(end).timestamp() for end in ends if end), default=now) if over else now
+    asked = requests_of(pod.get("spec") or {})
+    gpus = {name: count for name, count in asked.items() if is_device(name) and count}
+    return PodTime(
+        uid=pod["metadata"]["uid"],
+        began=moment(status["startTime"]).timestamp(),
+        ended=ended,
+        cores=asked.get("cpu", 0.0),
+        memory_bytes=asked.get("memory", 0.0),
+        gpus=int(sum(gpus.values())),
+        gpu=next(iter(gpus), ""),
+    )
+
+
+def requests_of(spec: Json) -> dict[str, float]:
+    """What a node keeps free for a pod: of its containers together, or of an init container that asks for more.
+
+    A container that names a limit only asks for as much.
+    """
+    total: dict[str, float] = {}
+    for kind, put in (("containers", float.__add__), ("initContainers", max)):
+        for container in spec.get(kind) or []:
+            given = container.get("resources") or {}
+            for name, quantity in {**(given.get("limits") or {}), **(given.get("requests") or {})}.items():
+                total[name] = put(total.get(name, 0.0), float(parse_quantity(quantity)))
+    return total
+
+
+def is_device(resource: str) -> bool:
+    """An extended resource, which is a GPU for all that runs here (`nvidia.com/gpu`, `nvidia.com/mig-1g.10gb`)."""
+    return "/" in resource and not resource.split("/")[0].endswith("kubernetes.io")
 
 
 def seconds(first: str | None, last: str | None) -> float:

@@ -109,6 +109,7 @@ def test_the_card_tells_how_the_model_did_and_what_made_it():
         "results": {"laps_completed": 3, "trials": 3, "best_lap_s": 17.25, "steps": 40960, "training_s": 91.0},
         "hyperparameters": {"lr": 0.0003}, "reward": "def reward_function(params):\n    return 1.0\n",
         "checks": {"tensorflow": 0.0}, "digests": {"model.pb": "ab" * 32},
+        "took": {"total": {"core_hours_used": 0.0625}},
         "evaluations": [
             {
                 "track": "ring", "race_type": "F1", "best_lap_s": 17.25, "fastest_possible_s": 12.5, "position": 2,
@@ -127,6 +128,7 @@ def test_the_card_tells_how_the_model_did_and_what_made_it():
         "seed 3",
         "12.50 s are possible",
         "2 of 4",
+        "0.062 core-hours",
     ):
         assert wanted in text, wanted
     assert "| best lap | none |" in model_card.markdown({**card, "results": {**card["results"], "best_lap_s": None}})

@@ -140,7 +140,7 @@ def test_outputs_and_figures_are_taken_over(tmp_path: Path) -> None:
     assert (folder / "model" / "file").exists()
     assert (folder / "history.jsonl").exists()
     assert record.outputs["model_folder"] == str(folder / "model")
-    assert closing_lines(record, folder)[0] == "laps completed: 2 of 3, best lap 8.25 s"
+    assert closing_lines(record, folder)[1] == "laps completed: 2 of 3, best lap 8.25 s"
 
 
 @pytest.mark.parametrize(
