@@ -101,6 +101,9 @@ leaderboard: setup ## rank the published models, of the bucket of KUBERACER_S3_B
 .PHONY: replay-reward
 replay-reward: setup ## what a reward function would have given for what a run has driven: [RUN=latest] [REWARD=file] [ITERATIONS=5-20]
 	@$(KUBERACER) replay-reward $(if $(RUN),'$(RUN)') $(call given,REWARD ITERATIONS REQUIREMENTS)
+.PHONY: clean-run
+clean-run: setup ## remove a run, from here, the store and the cluster; shows it and asks: RUN=name [YES=1] [STOP=1]
+	@$(KUBERACER) clean '$(RUN)' $(if $(YES),--yes) $(if $(STOP),--stop)
 
 .PHONY: compile
 compile: setup ## compile the pipeline for upload in the Kubeflow UI

@@ -245,14 +245,23 @@ def replay_reward(
     raise typer.Exit(replay(out / _run_named(out, run), reward, iterations, requirements, allowed_imports or ""))
 
 
-@app.command(epilog="Example: kuberacer delete kidney-20260301-101500")
-def delete(
-    run: Annotated[str, typer.Argument(help="A run on a cluster: its name, or `latest`.")], out: Out = Path("out")
+@app.command(epilog="Example: kuberacer clean kidney-20260301-101500")
+def clean(
+    run: Annotated[str, typer.Argument(help="A run: its name, or `latest`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the run first when it is going on.")] = False,
+    keep_results: Annotated[
+        bool, typer.Option("--keep-results", help="Remove a run from its cluster only: folder and checkpoints stay.")
+    ] = False,
+    out: Out = Path("out"),
 ) -> None:
-    """End a run on a cluster and remove everything of it there. Its folder and its checkpoints stay."""
-    from kuberacer.run.remote.race import delete as delete_run
+    """Remove a run with everything of it: its folder, its objects in the store, what it has on a cluster.
 
-    print(delete_run(out / _run_named(out, run)))
+    Shows what goes and how large it is, asks, and says what was removed and what remains.
+    """
+    from kuberacer.run.clean import clean as clean_run
+
+    clean_run(out, _run_named(out, run), yes, stop, keep_results)
 
 
 @app.command(name="compile", epilog="Example: kuberacer compile pipelines/sweep.py --output build/sweep.argo.yaml")

@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kuberacer.errors import UserError
 from kuberacer.run.local import Environments
+from kuberacer.store.client import ObjectStore
 
 
 def make_leaderboard(out: Path, name: str) -> list[str]:
@@ -14,7 +16,20 @@ def make_leaderboard(out: Path, name: str) -> list[str]:
     command += ["--output", str(out / "leaderboard")]
     if not os.environ.get("KUBERACER_S3_BUCKET"):
         command += ["--runs", str(out)]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    return _asked(command)
+
+
+def remake_leaderboards(store: ObjectStore, names: Iterable[str]) -> None:
+    """Make leaderboards of a bucket anew, from the cards that are there now."""
+    for name in names:
+        command = [str(Environments().of("race").python), "-m", "kuberacer.stages.leaderboard", "--name", name]
+        _asked(command, store.settings.environment())
+
+
+def _asked(command: list[str], environment: Mapping[str, str] | None = None) -> list[str]:
+    """What the process prints."""
+    variables = {**os.environ, **(environment or {})}
+    asked = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     if asked.returncode != 0:
         *_, cause, remedy = ["the leaderboard cannot be made", "see `make test`", *asked.stderr.strip().splitlines()]
         raise UserError(cause.removeprefix("error: "), remedy.removeprefix("remedy: "))

@@ -18,7 +18,15 @@ from kuberacer.run.interrupts import Interrupted, Stopped, run_interruptible
 from kuberacer.run.local import Environments, LocalRunner
 from kuberacer.run.local.cache import TaskCache
 from kuberacer.run.progress import Progress, stage_name
-from kuberacer.run.record import RecordFile, RunRecord, Stage, earlier_remote, earlier_stages, read_parameters
+from kuberacer.run.record import (
+    RecordFile,
+    RunRecord,
+    Stage,
+    earlier_remote,
+    earlier_remotes,
+    earlier_stages,
+    read_parameters,
+)
 from kuberacer.run.results import closing_lines, take_outputs
 from kuberacer.run.spec import Pipeline, read_pipeline
 from kuberacer.run.spec.check import order
@@ -54,6 +62,7 @@ def run_pipeline(
     record.parameters = parameters
     record.remote = earlier_remote(folder) if resume and where else None
     record.earlier = earlier_stages(folder) if resume else []
+    record.remotes = earlier_remotes(folder) if resume else []
     with _locked(folder):
         cache = TaskCache(out / ".cache" / "tasks")
         cache.forget_oldest()
@@ -89,6 +98,7 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
 
     with object_store(folder / ".store") as store:
         arguments = {**record.parameters, "run": record.run}
+        record.store = store.identity
         if "track" in arguments:
             arguments["track"] = store.address_of_track(arguments["track"])
         store.race(arguments)
@@ -177,6 +187,9 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"the run {folder.name} is going on", "wait for its end, or end it there") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")  # for who wants it to end
+        lock.flush()
         yield
 
 

@@ -59,6 +59,8 @@ class RunRecord:
     outputs: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)  # of the pipeline, as they were given
     remote: Remote | None = None  # of a run on a cluster
+    remotes: list[Remote] = field(default_factory=list)  # all of its submissions, that one the last
+    store: str = ""  # of a run of this machine: "own", or endpoint/bucket
     earlier: list[Stage] = field(default_factory=list)  # of the commands before this one that began or resumed the run
 
     def took(self) -> Took:
@@ -139,6 +141,12 @@ def earlier_remote(folder: Path) -> Remote | None:
     """Where an earlier run goes or went; None for a run on this machine. Raises UserError when there is no such run."""
     found = _read(folder).get("remote")
     return None if found is None else Remote(**found)
+
+
+def earlier_remotes(folder: Path) -> list[Remote]:
+    """All submissions of an earlier run."""
+    found = _read(folder)
+    return [Remote(**each) for each in found.get("remotes") or [found.get("remote")] if each]
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -44,15 +44,22 @@ class Store:
 @contextlib.contextmanager
 def object_store(folder: Path) -> Iterator[Store]:
     """folder: the data of the run's own store. Raises UserError when the store cannot be reached or started."""
-    if os.environ.get("KUBERACER_S3_BUCKET") or os.environ.get("KUBERACER_S3_ENDPOINT"):
-        settings = StoreSettings.from_environment()
-        store = ObjectStore(settings)
+    store, identity = external_store()
+    if store is not None:
         store.exists("reachable")  # whatever the answer is
-        yield Store(store, {}, f"{settings.kuberacer_s3_endpoint}/{settings.kuberacer_s3_bucket}")
+        yield Store(store, {}, identity)
         return
     with SeaweedServer(folder) as server:
         assert server.settings is not None
         yield Store(ObjectStore(server.settings), server.environment(), "own")
+
+
+def external_store() -> tuple[ObjectStore | None, str]:
+    """The store that the settings name, and its identity; (None, "") where they name none."""
+    if not (os.environ.get("KUBERACER_S3_BUCKET") or os.environ.get("KUBERACER_S3_ENDPOINT")):
+        return None, ""
+    settings = StoreSettings.from_environment()
+    return ObjectStore(settings), f"{settings.kuberacer_s3_endpoint}/{settings.kuberacer_s3_bucket}"
 
 
 def _route_file(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """The object store: an S3 bucket, by boto3, with errors that a person can act on."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,15 @@ class NotFoundError(UserError):
 
 class AwayError(UserError):
     """The store does not answer, is full or cannot do it now: waiting may help."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object as a listing has it. modified: seconds since the epoch."""
+
+    key: str
+    size: int
+    modified: float
 
 
 class ObjectStore:
@@ -92,10 +102,15 @@ class ObjectStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys that begin with `prefix`, in order."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """The objects whose keys begin with `prefix`, in their order."""
         token: dict[str, str] = {}
         while True:
             answer = self._call("list_objects_v2", prefix, Bucket=self.bucket, Prefix=prefix, **token)
-            yield from (entry["Key"] for entry in answer.get("Contents", ()))
+            for found in answer.get("Contents", ()):
+                yield Entry(found["Key"], found["Size"], found["LastModified"].timestamp())
             if not answer.get("IsTruncated"):
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}

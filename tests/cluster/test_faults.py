@@ -158,7 +158,7 @@ def test_a_deleted_run_leaves_nothing(start: Callable[..., Command], deployed: s
     while len(faults.pods(deployed, f"{selector},kuberacer.io/role=rollout")) < 3:
         assert time.monotonic() < until, kubectl("-n", deployed, "get", "pods")
         time.sleep(1)
-    assert start("delete", name).end() == 0
+    assert start("clean", name, "--yes", "--stop", "--keep-results").end() == 0
     kinds = "pods,jobs,services,endpointslices"
     until = time.monotonic() + 120
     while kubectl("-n", deployed, "get", kinds, "-l", selector, "-o", "name"):

@@ -2,7 +2,6 @@
 
 import base64
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import pytest
 from race_runs import TINY, TYPO, Command, check_folder, need_image, secrets
 
+from kuberacer.run.remote.argo import ArgoEngine
 from kuberacer.run.remote.cluster import Cluster
+from kuberacer.run.remote.stores import runs_store
 
 LONG = ("--track", "pebble", "--cars", "8", "--trials", "1", "--minutes", "9", "--seed", "1")
 
@@ -112,10 +113,31 @@ def test_an_interrupted_run_ends_there_too_and_goes_on_when_resumed(
     assert any("still going" in line for line in followed.lines), followed.lines
     assert any("goes on after iteration" in line for line in followed.lines), followed.lines
 
-    deleted = start("delete", name)
-    assert deleted.end() == 0, deleted.errors
-    assert workflow(cluster, followed) is None
-    until = time.monotonic() + 60
-    while pods(cluster, followed, ("Pending", "Running", "Succeeded", "Failed")):
-        assert time.monotonic() < until
-        time.sleep(1)
+    check_cleaned(start, cluster, name, followed.record)
+
+
+def check_cleaned(start: Callable[..., Command], cluster: Cluster, name: str, record: dict[str, Any]) -> None:
+    """Both submissions go with all that they made, and nothing of a run whose name begins like this one's."""
+    namespace, ids = record["remote"]["namespace"], [remote["id"] for remote in record["remotes"]]
+    assert len(ids) == 2
+    assert record["took"]["core_hours_used"] > 0
+    assert record["took"]["core_hours_held"] > 0
+    with runs_store(cluster, namespace) as objects, ArgoEngine(cluster, namespace) as engine:
+        objects.put_bytes(f"{name}0/kept", b"another run's")
+        try:
+            found = [(path, store, key) for id in ids for path, store, key in engine.artifacts(id)]
+            cleaned = start("clean", name, "--yes")
+            assert cleaned.end() == 0, cleaned.errors
+            assert not list(objects.list(f"{name}/"))
+            assert objects.exists(f"{name}0/kept")
+            for path, store, key in found:
+                shared = path in ("validate-reward", "freeze-graph")
+                assert any(store.list(key)) is shared, (path, key)
+        finally:
+            objects.delete(f"{name}0/kept")
+    for id in ids:
+        assert cluster.find(f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows/{id}") is None
+        selector = f"workflows.argoproj.io/workflow={id}"
+        assert not cluster.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
+    assert not (cleaned.out / name).exists()
+    assert start("clean", name, "--yes").end() == 1

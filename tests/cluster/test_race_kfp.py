@@ -37,7 +37,7 @@ def start(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for command in commands:
             command.process.kill()
         for folder in out.glob("*-*"):
-            assert Command.start(out, "delete", folder.name).end() == 0
+            assert Command.start(out, "clean", folder.name, "--yes", "--stop", "--keep-results").end() == 0
 
 
 @pytest.fixture(scope="module")

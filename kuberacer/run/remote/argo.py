@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from kuberacer.errors import UserError
 from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.remote.cluster import Cluster, Json, NotThere
-from kuberacer.run.remote.model import PART_LABELS, RUN_LABEL, RemoteStatus, RemoteTask
+from kuberacer.run.remote.model import PART_LABELS, RUN_LABEL, RemoteStatus, RemoteTask, State
 from kuberacer.run.remote.stores import get_tree
 from kuberacer.run.remote.unpack import unpack
 from kuberacer.run.remote.workflows import (
@@ -27,7 +27,7 @@ from kuberacer.run.remote.workflows import (
     steps,
 )
 from kuberacer.run.spec import read_pipeline
-from kuberacer.store.client import NotFoundError
+from kuberacer.store.client import NotFoundError, ObjectStore
 
 _ITEM = re.compile(r"^(?P<name>.+?)\((?P<index>\d+)(:.*)?\)$", re.DOTALL)
 
@@ -86,6 +86,16 @@ class ArgoEngine:
                 if self._fetch(workflow, artifact, place):
                     outputs[name] = Artifact(name, "", str(place))
         return outputs
+
+    def artifacts(self, id: str) -> Iterator[tuple[str, ObjectStore, str]]:
+        workflow = self._workflows.get(id)
+        nodes = nodes_of(workflow)
+        for node in nodes.values():  # every attempt, its archived log among the artifacts
+            if node.get("type") == "Pod" and state_of(node, nodes) is not State.CACHED:
+                for artifact in (node.get("outputs") or {}).get("artifacts") or []:
+                    if (artifact.get("s3") or {}).get("key"):
+                        store = self._workflows.store(workflow, artifact["s3"])
+                        yield _path_of(node, nodes), store, artifact["s3"]["key"]
 
     def archived_log(self, id: str, path: str) -> bytes | None:
         workflow = self._workflows.get(id)

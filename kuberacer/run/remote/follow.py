@@ -233,7 +233,7 @@ def until_ended(engine: Engine, id: str, patience_s: float = END_S) -> None:
             return
         time.sleep(1)
     raise UserError(
-        f"the run {id} did not end within {patience_s:.0f} s", f"see {engine.address(id)}, and `kuberacer delete`"
+        f"the run {id} did not end within {patience_s:.0f} s", f"see {engine.address(id)}, and `kuberacer clean`"
     )
 
 

@@ -16,7 +16,7 @@ from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.remote.cluster import Cluster, Json, NotThere
 from kuberacer.run.remote.forward import reachable
-from kuberacer.run.remote.kfp_steps import command_of, execution_of, patched_command, path_of, task_of
+from kuberacer.run.remote.kfp_steps import STATES, command_of, execution_of, patched_command, path_of, task_of
 from kuberacer.run.remote.metadata import Metadata, StoredArtifact
 from kuberacer.run.remote.model import RemoteStatus, State
 from kuberacer.run.remote.stores import credentials, get_tree
@@ -105,6 +105,18 @@ class KfpEngine:
                 if self._fetch(artifact, place) or artifact.metadata:
                     outputs[name] = Artifact(name, artifact.type, str(place), artifact.metadata)
         return outputs
+
+    def artifacts(self, id: str) -> Iterator[tuple[str, ObjectStore, str]]:
+        executions = {each.id: each for each in self.metadata.executions(id)}
+        for execution in executions.values():
+            if execution.kind != CONTAINER or STATES[execution.state] is State.CACHED:
+                continue
+            for artifacts in self.metadata.outputs(execution.id).values():
+                for artifact in artifacts:
+                    scheme, _, rest = artifact.uri.partition("://")
+                    bucket, _, key = rest.partition("/")
+                    if scheme in ("minio", "s3") and key:
+                        yield path_of(execution, executions), self._store(scheme, bucket, artifact.session), key
 
     def archived_log(self, id: str, path: str) -> bytes | None:
         workflow = self._workflow(id)

@@ -1,6 +1,6 @@
 """What the command knows of a run on a cluster, whichever engine runs it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.remote.cluster import Cluster, Json
+from kuberacer.store.client import ObjectStore
 
 RUN_LABEL = "kuberacer.io/run"
 PART_LABELS = {"app.kubernetes.io/part-of": "kuberacer"}
@@ -74,6 +75,10 @@ class Engine(Protocol):
 
         A wanted artifact that the step did not write is left out.
         """
+        ...
+
+    def artifacts(self, id: str) -> Iterator[tuple[str, ObjectStore, str]]:
+        """(path of the step, store, key of a file or folder) of what the steps that ran here have put out."""
         ...
 
     def archived_log(self, id: str, path: str) -> bytes | None:

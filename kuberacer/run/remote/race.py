@@ -1,4 +1,4 @@
-"""A run of the race pipeline on a cluster, from the command's side: submit, follow, fetch, end, delete."""
+"""A run of the race pipeline on a cluster, from the command's side: submit, follow, fetch, end."""
 
 import contextlib
 import hashlib
@@ -64,10 +64,11 @@ def run_stages(text: str, file: RecordFile, progress: Progress, where: OnCluster
         else:
             progress.say("it is still going on there: following it")
         record.remote = Remote(where.backend, engine.namespace, id, engine.address(id))
+        record.remotes = [each for each in record.remotes if each.id != id] + [record.remote]
         file.write()
         progress.say(f"on the cluster: {record.remote.address}")
         if where.detach:
-            progress.say(f"to follow it, {go_on}; to end it, `kuberacer delete {record.run}`")
+            progress.say(f"to follow it, {go_on}; to end and remove it, `kuberacer clean {record.run} --stop`")
             return False
         scratch = folder / ".fetched"
         follower = Follower(
@@ -91,17 +92,6 @@ def run_stages(text: str, file: RecordFile, progress: Progress, where: OnCluster
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return True
-
-
-def delete(folder: Path) -> str:
-    """Remove what a run left in its cluster, ending it when it goes on. Returns a line that says what was done."""
-    from kuberacer.run.record import read_remote
-
-    remote = read_remote(folder)
-    with engine_of(remote.backend, remote.namespace) as engine:
-        engine.terminate(remote.id)
-        engine.delete(remote.id)
-    return f"{remote.id} is deleted from the cluster; what it made is still in {folder} and in the object store"
 
 
 def _still_going(engine: Engine, remote: Remote | None) -> str | None:

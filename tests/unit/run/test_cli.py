@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["run", "validate", "tracks", "compile", "delete", "replay-reward"]
+COMMANDS = ["run", "validate", "tracks", "compile", "clean", "replay-reward"]
 
 
 def kuberacer(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -52,14 +52,12 @@ def test_leaving_a_run_of_this_machine_to_itself_is_an_error(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_deleting_a_run_of_this_machine_says_what_to_remove(tmp_path: Path) -> None:
+def test_keeping_the_results_of_a_run_of_this_machine_would_remove_nothing(tmp_path: Path) -> None:
     (tmp_path / "out" / "monday").mkdir(parents=True)
     (tmp_path / "out" / "monday" / "run.json").write_text('{"run": "monday", "parameters": {}, "remote": null}')
-    said = kuberacer("delete", "monday", folder=tmp_path)
-    assert said.stderr.splitlines() == [
-        "error: the run monday ran on this machine",
-        "remedy: remove its folder: out/monday",
-    ]
+    said = kuberacer("clean", "monday", "--keep-results", folder=tmp_path)
+    assert said.stderr.splitlines()[0] == "error: the run monday ran on this machine"
+    assert (tmp_path / "out" / "monday" / "run.json").exists()
 
 
 def test_without_a_cluster_a_run_on_one_is_an_error_that_says_so(

@@ -45,7 +45,7 @@ def test_card_and_report_say_what_the_stages_before_took(tmp_path: Path) -> None
     assert found["stages"]["train"]["core_hours_used"] == 0.05
     total = sum(figures["core_hours_used"] for figures in found["stages"].values())
     assert found["total"]["core_hours_used"] == pytest.approx(total, abs=2e-5)
-    title, header, rows = table(found)
+    _, header, rows = table(found)
     assert header == HEADER
     assert all(len(row) == len(header) for row in rows)
     assert rows[0][:4] == ["train", "120.0", "0.0500", "2.00 GiB"]
