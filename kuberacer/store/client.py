@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,10 +25,15 @@ OWN_BUCKET = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 # Each part has attempts of its own: a long download survives a store, or a way to it, that goes away for a moment.
 IN_PARTS = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=4)
 DELETE_BATCH = 1000  # S3's limit
+PIECE = 256 << 10  # bytes
 
 
 class NotFoundError(UserError):
     """There is no such object."""
+
+
+class TooLargeError(UserError):
+    """The object has more bytes than were wanted."""
 
 
 class AwayError(UserError):
@@ -74,13 +80,29 @@ class ObjectStore:
                 f"{path} cannot be read: {error.strerror or error}", "check the file and the disk"
             ) from error
 
-    def get_bytes(self, key: str) -> bytes:
-        """Raises NotFoundError when there is no such object."""
+    def get_bytes(self, key: str, most: int | None = None) -> bytes:
+        """Raises NotFoundError when there is no such object, TooLargeError when it has more than `most`
+        bytes."""
         answer = self._call("get_object", key, Bucket=self.bucket, Key=key)
+        if most is not None and answer["ContentLength"] > most:
+            answer["Body"].close()
+            raise TooLargeError(
+                f"{self.address(key)} has {answer['ContentLength']:,} bytes, more than {most:,}", "see what wrote it"
+            )
         try:
             return answer["Body"].read()
         except (BotoCoreError, HTTPClientError, OSError) as error:
             raise self._explain(error, "get_object", key) from error
+
+    def part(self, key: str, first: int, last: int) -> Iterator[bytes]:
+        """The bytes from `first` to `last`, both included, piece by piece as they come."""
+        answer = self._call("get_object", key, Bucket=self.bucket, Key=key, Range=f"bytes={first}-{last}")
+        try:
+            yield from answer["Body"].iter_chunks(PIECE)
+        except (BotoCoreError, HTTPClientError, OSError) as error:
+            raise self._explain(error, "get_object", key) from error
+        finally:
+            answer["Body"].close()
 
     def get_file(self, key: str, path: Path) -> None:
         """Write the object to `path`, making its folder; nothing is left there when it fails."""
@@ -131,6 +153,15 @@ class ObjectStore:
             return self._call("head_object", key, Bucket=self.bucket, Key=key)["ContentLength"]
         except NotFoundError:
             return None
+
+    def age(self, key: str) -> float | None:
+        """Seconds since the object was written, by the store's own clock; None when there is no such object."""
+        try:
+            answer = self._call("head_object", key, Bucket=self.bucket, Key=key)
+        except NotFoundError:
+            return None
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return max(0.0, (now - answer["LastModified"]).total_seconds())
 
     def exists(self, key: str) -> bool:
         return self.size(key) is not None

@@ -14,7 +14,7 @@ import sysconfig
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from pydantic import SecretStr
 
@@ -24,6 +24,7 @@ from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 
 SERVICES = ("master", "volume", "filer", "s3", "admin")  # each has an HTTP and a gRPC port
+ADDRESS = "address.json"  # in its folder, while it runs: StoreSettings, for other programs of the same user
 SOCKETS = "/tmp/seaweedfs-{}-grpc-{}.sock"  # of a service and its port; SeaweedFS takes no other place for them
 START_SECONDS = 30.0
 STOP_SECONDS = 1.5  # enough for its metadata; its volumes would take half a minute and lose nothing when killed
@@ -75,6 +76,8 @@ class SeaweedServer:
     def close(self) -> None:
         """Stop the server and give the folder free. May be called twice."""
         process, self._process, self.settings = self._process, None, None
+        if process is not None:
+            (self.folder / ADDRESS).unlink(missing_ok=True)
         if process is not None and process.poll() is None:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -151,6 +154,7 @@ class SeaweedServer:
         )
         if self._wait_ready(settings):
             self.settings = settings
+            self._write_private(ADDRESS, {name.lower(): value for name, value in settings.environment().items()})
             return True
         said = log.read_text(errors="replace")
         status = self._process.poll()
@@ -184,10 +188,13 @@ class SeaweedServer:
             "credentials": [{"accessKey": key, "secretKey": secret}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
-        path = self.folder / "identities.json"
+        self._write_private("identities.json", {"identities": [identity]})
+
+    def _write_private(self, name: str, content: Any) -> None:
+        path = self.folder / name
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            json.dump({"identities": [identity]}, file)
+            json.dump(content, file)
 
     def _options(self) -> list[str]:
         return [
@@ -223,6 +230,14 @@ class SeaweedServer:
             "WEED_JWT_FILER_SIGNING_READ_KEY": secrets.token_hex(32),
             "WEED_ADMIN_PASSWORD": secrets.token_hex(32),
         }
+
+
+def running_server(folder: Path) -> StoreSettings | None:
+    """Where the server over `folder` answers; None when there is none. One that was killed may still be named."""
+    try:
+        return StoreSettings.model_validate_json((folder / ADDRESS).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def find_binary() -> Path:
