@@ -9,6 +9,7 @@ from kuberacer.coach.agent import Agent
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.frame_stack import Observations
+from kuberacer.rollout.live import Live
 from kuberacer.rollout.rivals import AmongRivals
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.rollout.training_videos import Lookout
@@ -30,9 +31,10 @@ class Collector:
         stack: int,
         next_episode: int = 0,
         lookout: Lookout | None = None,
+        live: Live | None = None,
     ):
         self.sim, self.reward, self.agent, self.metadata = sim, reward, agent, metadata
-        self.trace, self.lookout = TraceRecorder(sim.cars), lookout or Lookout(0)
+        self.trace, self.lookout, self.live = TraceRecorder(sim.cars), lookout or Lookout(0), live
         self.episode_number = np.arange(sim.cars) + next_episode
         self.next_episode = next_episode + sim.cars
         self.returns = np.zeros(sim.cars)
@@ -45,10 +47,18 @@ class Collector:
         """Play one iteration's share; returns the episodes that ended in it. Trajectories go to the agent."""
         self.trace.clear()
         self.lookout.begin(self.agent.iteration + 1)
+        self._say("drives")
         episodes: list[Episode] = []
         while not self.agent.iteration_complete():
             episodes += self._step()
+        if self.live is not None:  # for who comes to watch while it learns
+            self.live.see(self.trace.rows[: self.trace.length], self.sim.frames[0])
+        self._say("learns")
         return episodes
+
+    def _say(self, doing: str) -> None:
+        if self.live is not None:
+            self.live.doing = doing
 
     def _step(self) -> list[Episode]:
         sim = self.sim
@@ -60,6 +70,8 @@ class Collector:
         self.returns += rewards
         done = sim.terminated | sim.truncated
         self.trace.record(sim, self.episode_number, actions, steering, speed, rewards, done)
+        if self.live is not None and self.live.wanted:
+            self.live.see(self.trace.rows[: self.trace.length], sim.frames[0])
         # A cut episode is bootstrapped from what was seen where it was cut; a reset would draw over it.
         final = None
         if sim.truncated.any():

@@ -49,7 +49,8 @@ class DistributedTrainer:
 
     freeze(same) writes the car's graph; same: a file that already holds it. keep(Iteration, Progress, trace) puts the
     checkpoint where it lasts, and told(iteration, Lap) a lap that comes later; film(iteration, fragments) may make a
-    video of what was played. drive_laps is only asked when no evaluator answers at the end.
+    video of what was played, and saw(fragment) hears of each at once. drive_laps is only asked when no evaluator
+    answers at the end.
     """
 
     agent: Agent
@@ -66,6 +67,7 @@ class DistributedTrainer:
     told: Callable[[int, Lap], None]
     film: Callable[[int, list[Fragment]], None]
     say: Callable[[str], None]
+    saw: Callable[[Fragment], None] = lambda fragment: None
     progress: Progress = field(default_factory=Progress)
     episodes: Episodes = field(default_factory=Episodes)
     lag: int | None = None
@@ -77,7 +79,7 @@ class DistributedTrainer:
         if self.lag is None:
             self.lag = REPLAY_LAG if isinstance(self.agent, ReplayAgent) else PPO_LAG
         intake: Intake[Fragment] = Intake(self.session, self.time * self.agent.cars, self.lag)
-        self.gatherer = Gatherer(self.broker, intake, self.workers, self.say, self._fits)
+        self.gatherer = Gatherer(self.broker, intake, self.workers, self.say, self._fits, self.saw)
         self._setup_digest = persevere("the rollouts' setup", lambda: self.handout.setup(self.setup), self.say)
         self.broker.clear()
         self._announce()

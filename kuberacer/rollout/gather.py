@@ -27,6 +27,7 @@ class Gatherer:
     workers: Workers
     say: Callable[[str], None]
     fits: Callable[[Fragment], bool] = lambda fragment: True
+    saw: Callable[[Fragment], None] = lambda fragment: None
     least_deadline_s: float = LEAST_DEADLINE_S
     stall_s: float = STALL_S
     usual_s: float = 0.0  # of an iteration, of late
@@ -94,6 +95,7 @@ class Gatherer:
                 self.say(f"a damaged fragment is left out: {error}")
             elif self.fits(fragment):
                 self.intake.offer(fragment)
+                self.saw(fragment)
             else:
                 self.intake.damaged()
 

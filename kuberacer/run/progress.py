@@ -72,7 +72,8 @@ class Progress:
     def started(self, path: str) -> None:
         name = stage_name(path)
         self._running[name] = _Running(time.monotonic())
-        self._record.record.stage(name).status = "running"
+        stage = self._record.record.stage(name)
+        stage.status, stage.started = "running", time.time()
         self._record.write()
 
     def printed(self, path: str, line: str) -> None:

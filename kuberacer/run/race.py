@@ -27,7 +27,7 @@ from kuberacer.run.record import (
     earlier_stages,
     read_parameters,
 )
-from kuberacer.run.results import closing_lines, take_outputs
+from kuberacer.run.results import closing_lines, keep_for_watchers, take_outputs
 from kuberacer.run.spec import Pipeline, read_pipeline
 from kuberacer.run.spec.check import order
 from kuberacer.run.spec.model import Graph
@@ -114,7 +114,10 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
             go_on=_go_on(record),
             parallel=1 if record.pipeline == "sweep" else 2,  # trials at once would take each other's minutes
         )
-        run_interruptible(runner.run(arguments))
+        try:
+            run_interruptible(runner.run(arguments))
+        finally:
+            keep_for_watchers(store.objects.settings, record.run, folder)
 
 
 def validate(out: Path, given: Mapping[str, Any]) -> list[str]:
@@ -163,6 +166,7 @@ def _ending_noted(file: RecordFile) -> Iterator[None]:
             file.record.status = "succeeded"
     except UserError as error:
         file.record.status = "failed"
+        file.record.error = {"cause": error.cause, "remedy": error.remedy}
         free = shutil.disk_usage(file.path.parent).free
         if free > FULL_BYTES:
             raise
@@ -175,6 +179,7 @@ def _ending_noted(file: RecordFile) -> Iterator[None]:
         file.record.status = "failed"
         raise
     finally:
+        file.record.ended = None if file.record.status == "submitted" else time.time()
         with contextlib.suppress(OSError):  # a full disk must not hide what was the matter
             file.write()
 

@@ -17,13 +17,15 @@ from kuberacer.usage import Usage
 class Stage:
     """status: pending, running, succeeded, failed. wall_s: 0 when an earlier run's outputs were taken (cached).
 
-    attempts: what each try at it took, of which a killed one could not tell. pods: what it had on a cluster.
+    started: seconds since the epoch. attempts: what each try at it took, of which a killed one could not tell. pods:
+    what it had on a cluster.
     """
 
     name: str
     status: str = "pending"
     wall_s: float = 0.0
     cached: bool = False
+    started: float | None = None
     attempts: list[Usage] = field(default_factory=list)
     pods: list[PodTime] = field(default_factory=list)
 
@@ -49,6 +51,9 @@ class RunRecord:
     seed: int
     pipeline: str = "race"  # of pipelines/
     status: str = "running"  # running, succeeded, failed, interrupted
+    started: float = field(default_factory=time.time)  # seconds since the epoch, as is `ended`
+    ended: float | None = None
+    error: dict[str, str] | None = None  # cause and remedy, of a run that failed
     stages: list[Stage] = field(default_factory=list)
     wall_s: float = 0.0
     first_lap_s: float | None = None  # from training's start to the first completed lap without exploration

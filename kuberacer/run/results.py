@@ -1,14 +1,21 @@
 """What a run leaves in its folder, and the figures that its last lines and run.json say."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kuberacer.errors import UserError
 from kuberacer.formats.evaluation_metrics import read_evaluation
+from kuberacer.formats.live import about_key
 from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
 from kuberacer.run.record import RunRecord
 from kuberacer.took import line
+
+if TYPE_CHECKING:
+    from kuberacer.settings import StoreSettings
 
 # (stage, output): (name in run.json's outputs, file or folder of the run)
 _FILES = {
@@ -57,6 +64,21 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
         trials = read_evaluation(Path(outputs["evaluation_metrics"].uri))
         laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]
         record.trials, record.laps_completed, record.best_lap_s = len(trials), len(laps), min(laps, default=None)
+
+
+def keep_for_watchers(settings: "StoreSettings", run: str, folder: Path) -> None:
+    """What the live view shows of a run whose store is gone: what was trained, and how far that came when it stopped.
+
+    Best effort: nothing else needs it."""
+    from kuberacer.store.checkpoints import CheckpointStore  # not at the top: boto3 is slow to import
+    from kuberacer.store.client import ObjectStore
+
+    with contextlib.suppress(UserError, OSError):
+        store = ObjectStore(settings, timeout_s=10, attempts=1)
+        store.get_file(about_key(run), folder / "about.json")
+        last = CheckpointStore(store, run).find("last")
+        if last is not None and "history.jsonl" in last.files:
+            store.get_file(f"{run}/objects/{last.files['history.jsonl'][0]}", folder / "history.jsonl")
 
 
 def _copy(source: Path, place: Path) -> None:

@@ -23,7 +23,7 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.reward.process import RewardProcess
-from kuberacer.rollout.assemble import Episodes
+from kuberacer.rollout.assemble import Episodes, PlayedElsewhere
 from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
@@ -33,6 +33,7 @@ from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.fragment import Fragment
 from kuberacer.rollout.handout import Handout, Setup
 from kuberacer.rollout.laps import Lap
+from kuberacer.rollout.live import Live
 from kuberacer.rollout.local_workers import LocalWorkers
 from kuberacer.rollout.own_pod import in_cluster
 from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
@@ -44,6 +45,7 @@ from kuberacer.rollout.training_videos import Lookout, TrainingVideos, filmed, p
 from kuberacer.rollout.workers import RedisAddress, Workers
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
+from kuberacer.stages import train_live
 from kuberacer.stages.train_arguments import arguments
 from kuberacer.stages.train_outputs import collect
 from kuberacer.store.client import ObjectStore
@@ -61,7 +63,8 @@ def main() -> None:
         raise UserError("the training has no end: minutes and steps are both 0", "give MINUTES or STEPS")
     store = ObjectStore(StoreSettings.from_environment())
     name = socket.gethostname() if in_cluster() else "train"
-    with LogCopy(store, log_key(options.run, name)) if options.rollout_workers else nullcontext():
+    # On one's own machine the log is a file in the run's folder.
+    with LogCopy(store, log_key(options.run, name)) if options.rollout_workers or in_cluster() else nullcontext():
         learn(options, store)
 
 
@@ -80,6 +83,7 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
         agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=options.preset or None)
         environment = json.loads(options.environment.read_text(encoding="utf-8"))
         with (
+            train_live.watched(options, store, track, race, metadata, hyper, source) as live,
             memory_in_words(hyper["batch_size"], cars),
             Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints,
         ):
@@ -87,11 +91,11 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
             rivals = TrainingRivals.fetch(race, Path(work))
             setup = rollout_setup(options, race, rivals, metadata, source, environment, agent)
             if options.rollout_workers:
-                progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints)
+                progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints, live)
             else:
                 with setup.reward_process(cars) as reward:
                     begins(agent, f"{cars} cars, reward {reward.path}")
-                    progress = train(options, setup, rivals, hyper, agent, reward, records, checkpoints)
+                    progress = train(options, setup, rivals, hyper, agent, reward, records, checkpoints, live)
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
@@ -126,14 +130,16 @@ def train(
     reward: RewardProcess,
     records: Records,
     checkpoints: Checkpointing,
+    live: Live,
 ) -> Progress:
     progress = records.progress()
     track, metadata, lookout = setup.track(), setup.model(), Lookout(options.training_videos)
     entrants = setup.entrants(rivals.graphs.__getitem__)
     sim = setup.simulator(entrants, setup.seed + agent.iteration)
     collector = Collector(
-        sim, reward, agent, metadata, agent.stack_size, next_episode=records.next_episode(), lookout=lookout
-    )
+        sim, reward, agent, metadata, agent.stack_size,
+        next_episode=records.next_episode(), lookout=lookout, live=live,
+    )  # fmt: skip
     budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
     if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
         return progress
@@ -143,6 +149,7 @@ def train(
 
     def keep(turn: Iteration, done: Progress) -> None:
         checkpoints.keep(turn, done, collector.trace, track.length)
+        train_live.tell(live, turn, done, budget)
         if lookout.watching:
             videos.draw(turn.iteration, lookout.recording(track, collector.trace.rows[:, 0], turn.iteration))
 
@@ -197,6 +204,7 @@ def train_distributed(
     agent: Agent,
     records: Records,
     checkpoints: Checkpointing,
+    live: Live,
 ) -> Progress:
     progress = records.progress()
     checkpoints.bring_best(progress)
@@ -207,6 +215,10 @@ def train_distributed(
 
     def say(line: str) -> None:
         print(f"progress: {line}", flush=True)
+
+    def keep(turn: Iteration, done: Progress, trace: PlayedElsewhere) -> None:
+        checkpoints.keep(turn, done, trace, track.length)
+        train_live.tell(live, turn, done, budget)
 
     def told(iteration: int, lap: Lap) -> None:
         records.set_lap(iteration, lap)
@@ -225,7 +237,9 @@ def train_distributed(
         redis_for_rollouts(image) as redis,
         closing(workers_for(options, image, redis.address, checkpoints.work)) as workers,
         closing(TrainerBroker(redis.address, options.run, say=say)) as broker,
+        closing(TrainerBroker(redis.address, options.run, patience_s=1.0)) as heard,
     ):
+        live.workers, live.doing = heard.workers, "drives"
         begins(agent, f"{options.rollout_workers} rollout workers")
         trainer = DistributedTrainer(
             agent=agent,
@@ -238,9 +252,10 @@ def train_distributed(
             work=checkpoints.work,
             freeze=checkpoints.freeze,
             drive_laps=lambda graph: laps_of(graph, setup, setup.entrants(rivals.graphs.__getitem__)),
-            keep=lambda turn, done, trace: checkpoints.keep(turn, done, trace, track.length),
+            keep=keep,
             told=told,
             film=film,
+            saw=live.see_fragment,
             say=say,
             progress=progress,
             episodes=Episodes(max(progress.next_episode, records.next_episode())),
