@@ -50,6 +50,14 @@ $(ENVS)/deepracer/.ready: images/deepracer/requirements.lock $(ENVS)/uv/.ready
 	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
 	@touch $@
 
+# The live view's server. A third environment: web servers are nothing that stages or the command line need.
+$(ENVS)/watch/.ready: images/watch/requirements.lock $(ENVS)/uv/.ready
+	@echo "  watch: the live view's server"
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
+	@touch $@
+
 $(ENVS)/%/.tests: tests/requirements.lock $(ENVS)/%/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
@@ -105,17 +113,26 @@ replay-reward: setup ## what a reward function would have given for what a run h
 clean-run: setup ## remove a run, from here, the store and the cluster; shows it and asks: RUN=name [YES=1] [STOP=1]
 	@$(KUBERACER) clean '$(RUN)' $(if $(YES),--yes) $(if $(STOP),--stop)
 
+# HOST, PORT and TOKEN may be in anybody's environment and mean something else there.
+asked = $(foreach v,$(1),$(if $(filter command,$(origin $(v))),--$(call lower,$(v)) '$($(v))'))
+
+.PHONY: watch
+watch: $(ENVS)/tools/.ready $(ENVS)/watch/.ready ## the live view: a web page of the runs, of the bucket of KUBERACER_S3_BUCKET or of out/: [RUN=run|latest] [PORT=8080] [HOST=127.0.0.1] [TOKEN=…]
+	@$(if $(filter command,$(origin TOKEN)),KUBERACER_WATCH_TOKEN='$(TOKEN)') exec $(KUBERACER) watch $(call asked,RUN PORT HOST)
+
 .PHONY: compile
 compile: setup ## compile the pipeline for upload in the Kubeflow UI
 	@$(KUBERACER) compile
 
 # Which tests need which environment; each suite closes with pytest's own line.
 TOOLS_TESTS := tests/unit/run tests/unit/store tests/golden tests/local
-RACE_TESTS := $(filter-out tests/unit/run tests/unit/store,$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
+WATCH_TESTS := tests/unit/watch
+RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
 
 .PHONY: test
-test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests ## set everything up and pass the tests
+test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests ## set everything up and pass the tests
 	@$(RACE_PYTHON) -m pytest $(RACE_TESTS)
+	@$(ENVS)/watch/bin/python -m pytest $(WATCH_TESTS)
 	@$(TOOLS_PYTHON) -m pytest $(TOOLS_TESTS)
 
 .PHONY: test-matrix
@@ -160,7 +177,7 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements tests/requirements tests/browser tests/lint tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements tests/requirements tests/browser tests/lint tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done

@@ -245,6 +245,22 @@ def replay_reward(
     raise typer.Exit(replay(out / _run_named(out, run), reward, iterations, requirements, allowed_imports or ""))
 
 
+@app.command(epilog="Example: kuberacer watch --run latest")
+def watch(
+    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose page to open, or `latest`.")] = "",
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: 8080, or a free one.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Where to listen. Other machines need a token: KUBERACER_WATCH_TOKEN, or one made here.")
+    ] = "127.0.0.1",
+    out: Out = Path("out"),
+) -> None:
+    """Serve the live view: the runs of the bucket that KUBERACER_S3_BUCKET names, else of OUT, as they go. It reads
+    only."""
+    from kuberacer.run.watch import serve
+
+    serve(out, run, port, host)
+
+
 @app.command(epilog="Example: kuberacer clean kidney-20260301-101500")
 def clean(
     run: Annotated[str, typer.Argument(help="A run: its name, or `latest`.")],

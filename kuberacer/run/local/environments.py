@@ -32,7 +32,7 @@ class Environments:
         if not python.exists():
             raise UserError(
                 f"there is no local environment for the image {image}: {self.folder / name} does not exist",
-                "run `make setup`" if name == "race" else f"make one: python3 -m venv {self.folder / name}",
+                "run `make setup`" if name == "race" else f"run `make {self.folder.name}/{name}/.ready`",
             )
         return Environment(python, hashlib.sha256(f"{self._lock(name)}{self._library}".encode()).hexdigest())
 
@@ -42,12 +42,12 @@ class Environments:
 
     @cached_property
     def _library(self) -> str:
-        """Digest of the library as steps see it: everything but the user's side."""
+        """Digest of the library as steps see it: everything but the user's side and the live view."""
         package = Path(kuberacer.__file__).parent
         digest = hashlib.sha256()
         for path in sorted(package.rglob("*")):
             parts = path.relative_to(package).parts
-            if path.is_file() and parts[0] != "run" and "__pycache__" not in parts:
+            if path.is_file() and parts[0] not in ("run", "watch") and "__pycache__" not in parts:
                 digest.update(f"{'/'.join(parts)}\0".encode() + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
