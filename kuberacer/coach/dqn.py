@@ -7,7 +7,7 @@ import numpy as np
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
-from kuberacer.coach.sensors import arrays
+from kuberacer.coach.sensors import Observation, arrays
 
 
 class DQN(ReplayAgent):
@@ -57,6 +57,9 @@ class DQN(ReplayAgent):
 
     def _best(self, *given: np.ndarray) -> np.ndarray:
         return self._ask(*given).argmax(axis=1)
+
+    def _learn(self, observation: Observation) -> dict[str, float]:
+        return {**super()._learn(observation), "epsilon": self.exploration.value}
 
     def _update(self, batch: Batch) -> dict[str, float]:
         seen, following, actions, rewards, terminated = batch

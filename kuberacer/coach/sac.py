@@ -14,7 +14,7 @@ from kuberacer.coach.choose import Explore
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay_agent import Batch, ReplayAgent
-from kuberacer.coach.sensors import arrays
+from kuberacer.coach.sensors import Observation, arrays
 
 
 def random_normal_source(tensor: Any) -> Any:
@@ -27,6 +27,18 @@ def random_normal_source(tensor: Any) -> Any:
         seen.add(op)
         waiting += [given.op for given in op.inputs if given.op not in seen]
     raise ValueError(f"{tensor.name} is not sampled from a normal distribution")
+
+
+def gaussian_divergence(
+    mean: np.ndarray, log_deviation: np.ndarray, new_mean: np.ndarray, new_log_deviation: np.ndarray
+) -> float:
+    """KL(old ‖ new) of normal distributions with independent axes, nats, the mean over the rows of (N, axes).
+
+    Squashing both by the same tanh leaves it as it is: it is a bijection.
+    """
+    old, new = np.exp(2.0 * log_deviation.astype(np.float64)), np.exp(2.0 * new_log_deviation.astype(np.float64))
+    moved = (new_mean.astype(np.float64) - mean) ** 2
+    return float((new_log_deviation - log_deviation + (old + moved) / (2 * new) - 0.5).sum(axis=1).mean())
 
 
 class SAC(ReplayAgent):
@@ -90,6 +102,13 @@ class SAC(ReplayAgent):
 
     def _best(self, *given: np.ndarray) -> np.ndarray:
         return self._ask_best(*given)
+
+    def _learn(self, observation: Observation) -> dict[str, float]:
+        # Of a generator of its own: measuring changes no draw of the learning.
+        seen = arrays(self.memory.sample(np.random.default_rng(self.iteration), self._batch_size)[0])
+        before = self._ask(*seen)
+        stats = super()._learn(observation)
+        return {**stats, "kl": gaussian_divergence(*before, *self._ask(*seen))}
 
     def _update(self, batch: Batch) -> dict[str, float]:
         noise = self.rng.standard_normal((1, len(batch[2]), 2), np.float32)

@@ -25,10 +25,13 @@ class HistoryRow:
     lap_progress: float  # percent
     lap_seconds: float  # simulated
     steps_per_second: float  # over the training so far
-    play_seconds: float
+    play_seconds: float  # with rollout workers: waiting for what they play
     learn_seconds: float
-    lap_wall_seconds: float
-    learning: dict[str, float] = field(default_factory=dict)  # loss, kl, entropy …
+    lap_wall_seconds: float  # driving the deterministic laps; 0 where an evaluator drives them meanwhile
+    learning: dict[str, float] = field(default_factory=dict)  # loss, kl, entropy …, as far as the learner defines them
+    freeze_seconds: float = 0.0  # writing the frozen graph; with rollout workers: and publishing the policy
+    save_seconds: float = 0.0  # writing trace and checkpoint
+    wait_seconds: float = 0.0  # waiting until the checkpoint before is in the object store
 
 
 def append(path: Path, row: HistoryRow) -> None:

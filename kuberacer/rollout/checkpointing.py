@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,15 +82,19 @@ class Checkpointing:
 
     def keep(self, turn: Iteration, progress: Progress, trace: Played, track_length: float) -> None:
         """Save the iteration's checkpoint and send it in the background; raises what went wrong with the one before."""
-        self.records.add(turn, progress)
+        began = time.monotonic()
         csv = self.records.write_trace(turn.iteration, trace, track_length)
         folder = self.work / f"checkpoint-{turn.iteration}"
         self.agent.save(folder)
-        for file in self.records.files():
-            shutil.copyfile(file, folder / file.name)
         graph = self.work / f"model_{turn.iteration}.pb"
         shutil.copyfile(self.graph, graph)
+        saved = time.monotonic()
         self.wait()
+        waited = time.monotonic() - saved
+        # Last, so that the history says what all this took.
+        self.records.add(replace(turn, save_seconds=saved - began, wait_seconds=waited), progress)
+        for file in self.records.files():
+            shutil.copyfile(file, folder / file.name)
         lap = asdict(turn.lap) if turn.lap else None
         self._submit(f"checkpoint {turn.iteration}", lambda: self._send(turn.iteration, folder, graph, csv, lap))
 

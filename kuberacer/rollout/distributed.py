@@ -113,7 +113,8 @@ class DistributedTrainer:
         finished, trace = self.episodes.of(fragments)
         self.progress.next_episode = self.episodes.next
         self.freeze(self._car_graph)
-        self.progress.seconds += play_seconds + learn_seconds + lapse()
+        freeze_seconds = lapse()
+        self.progress.seconds += play_seconds + learn_seconds + freeze_seconds
         self.progress.episodes += len(finished)
         turn = Iteration(
             iteration=self.agent.iteration,
@@ -126,6 +127,7 @@ class DistributedTrainer:
             play_seconds=play_seconds,
             learn_seconds=learn_seconds,
             lap_seconds=0.0,
+            freeze_seconds=freeze_seconds,
         )
         self._hear_laps()
         self.keep(turn, self.progress, trace)

@@ -130,6 +130,9 @@ def history_row(turn: Iteration, before: history.HistoryRow | None = None) -> hi
         learn_seconds=turn.learn_seconds,
         lap_wall_seconds=turn.lap_seconds,
         learning={name: float(value) for name, value in turn.learning.items()},
+        freeze_seconds=turn.freeze_seconds,
+        save_seconds=turn.save_seconds,
+        wait_seconds=turn.wait_seconds,
     )
 
 

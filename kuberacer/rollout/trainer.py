@@ -51,6 +51,9 @@ class Iteration:
     play_seconds: float
     learn_seconds: float
     lap_seconds: float
+    freeze_seconds: float = 0.0
+    save_seconds: float = 0.0  # these two are known when the checkpoint is kept
+    wait_seconds: float = 0.0
 
     @property
     def mean_return(self) -> float | None:
@@ -118,10 +121,12 @@ class Trainer:
         play_seconds = lapse()
         learning = self.agent.learn(self.collector.observations.current)
         learn_seconds = lapse()
-        lap = self.drive_laps(self.freeze())
+        graph = self.freeze()
+        freeze_seconds = lapse()
+        lap = self.drive_laps(graph)
         lap_seconds = lapse()
         # The clock of the training stands still between a kill and the resume.
-        self.progress.seconds += play_seconds + learn_seconds + lap_seconds
+        self.progress.seconds += play_seconds + learn_seconds + freeze_seconds + lap_seconds
         self.progress.episodes += len(finished)
         if lap.better_than(self.progress.best):
             self.progress.best, self.progress.best_iteration = lap, self.agent.iteration
@@ -138,6 +143,7 @@ class Trainer:
             play_seconds=play_seconds,
             learn_seconds=learn_seconds,
             lap_seconds=lap_seconds,
+            freeze_seconds=freeze_seconds,
         )
         self.keep(turn, self.progress)
         self.progress.seconds += lapse()

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sac import gaussian_divergence
 from tests.unit.coach.test_ppo import play
 
 HYPER = '{"rollout_steps": 32, "updates_per_iteration": 5, "heatup_steps": 64, "replay_size": 1000}'
@@ -27,12 +29,29 @@ def test_it_plays_randomly_first_and_then_learns(agent):
     weights = agent.coach.session.run(agent._policy_network().weights)
     stats = agent.learn(np.zeros((4, *agent.inputs[0].shape), np.uint8))
     assert stats["updates"] == 5
+    if agent.metadata.algorithm == "sac":
+        assert stats["kl"] > 0  # the policy moved, and it is measured on both sides of the update
+    else:
+        assert 0 <= stats["epsilon"] <= 1
+        assert not {"kl", "entropy"} & set(stats)  # a greedy policy of values has neither
     assert all(np.isfinite(value) for value in stats.values())
     changed = agent.coach.session.run(agent._policy_network().weights)
     assert any((a != b).any() for a, b in zip(weights, changed, strict=True))
     assert not agent.iteration_complete()
     play(agent, rng, 8)
     assert agent.iteration_complete()
+
+
+def test_the_divergence_of_two_gaussians():
+    rng = np.random.default_rng(0)
+    mean, log_deviation, new_mean, new_log_deviation = rng.normal(0, 0.3, (4, 1, 2)).astype(np.float32)
+    assert gaussian_divergence(mean, log_deviation, mean, log_deviation) == 0
+    drawn = rng.normal(mean, np.exp(log_deviation), (200_000, 2))
+    old = norm.logpdf(drawn, mean, np.exp(log_deviation)).sum(axis=1)
+    new = norm.logpdf(drawn, new_mean, np.exp(new_log_deviation)).sum(axis=1)
+    assert gaussian_divergence(mean, log_deviation, new_mean, new_log_deviation) == pytest.approx(
+        (old - new).mean(), rel=0.03
+    )
 
 
 def test_actions_fit_the_metadata(agent):

@@ -78,6 +78,7 @@ def test_records_hold_every_episode_and_step(trained):
     assert [e.completion_percentage for e in entries if e.phase == "evaluation"] == [40, 100]
     rows = history.read(records.folder / HISTORY)
     assert [(row.iteration, row.lap_completed) for row in rows] == [(1, False), (2, True)]
+    assert all(row.learning["entropy"] > 0 and np.isfinite(row.learning["kl"]) for row in rows)
     steps = list(read_trace(records.folder / "simtrace" / "2-iteration.csv"))
     assert len(steps) == 128
     returns: dict[int, float] = {}
