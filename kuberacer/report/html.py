@@ -2,23 +2,26 @@
 
 import base64
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
 TEMPLATE = Path(__file__).with_name("report.html")
 VIDEO_LIMIT = 24 << 20  # bytes; a longer video stays beside the report
+LONG_WORD = 24  # letters
 WIDE = 7  # columns; a table of more goes over the page's whole width
 
 
 @dataclass
 class Page:
-    """What the report shows. figures: (title, caption, PNG bytes); tables: (title, header, rows)."""
+    """What the report shows. figures: (title, caption, PNG bytes), or a section that is HTML already; tables: (title,
+    header, rows)."""
 
     title: str
     subtitle: str
     tiles: list[tuple[str, str]]  # (value, what it is)
-    figures: list[tuple[str, str, bytes]] = field(default_factory=list)
+    figures: Sequence[tuple[str, str, bytes] | str] = field(default_factory=list)
     tables: list[tuple[str, list[str], list[list[str]]]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)  # (title, preformatted text)
     video: bytes | None = None
@@ -27,7 +30,7 @@ class Page:
         parts = [_tiles(self.tiles)]
         if self.video is not None and len(self.video) <= VIDEO_LIMIT:
             parts.append(_video(self.video))
-        parts += [_figure(*entry) for entry in self.figures]
+        parts += [entry if isinstance(entry, str) else _figure(*entry) for entry in self.figures]
         parts += [_table(*entry) for entry in self.tables]
         parts += [_text(*entry) for entry in self.texts]
         return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -57,17 +60,25 @@ def _video(data: bytes) -> str:
 def _figure(title: str, caption: str, picture: bytes) -> str:
     name = html.escape(title)
     image = f"<img alt='{name}' src='{data_address('image/png', picture)}'>"
-    return f"<section><h2>{name}</h2><figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure></section>"
+    caption = f"<figcaption>{html.escape(caption)}</figcaption>"
+    return f"<section><h2>{name}</h2><figure tabindex='0'>{image}{caption}</figure></section>"
 
 
 def _table(title: str, header: list[str], rows: list[list[str]]) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     section = "<section class='wide'>" if len(header) > WIDE else "<section>"
     return (
-        f"{section}<h2>{html.escape(title)}</h2><div class='scroll'><table>"
+        f"{section}<h2>{html.escape(title)}</h2>"
+        f"<div class='scroll' tabindex='0' role='region' aria-label='{html.escape(title)}'><table>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
+
+
+def _cell(text: str) -> str:
+    """Words stay whole but for those that no phone is wide enough for."""
+    kind = " class='long'" if max(map(len, text.split()), default=0) > LONG_WORD else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
 
 
 def _text(title: str, text: str) -> str:

@@ -8,45 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from kuberacer.formats.race_result import TrackResult
 from kuberacer.formats.simtrace import TraceRow
 from kuberacer.formats.status import LABELS
-from kuberacer.report.history import HistoryRow
-from kuberacer.report.style import BLUE, GREEN, GREY, ORANGE, RED, figure, png
+from kuberacer.report.style import BLUE, GREY, ORANGE, RED, figure, png
+from kuberacer.report.training_steps import INCIDENTS
 from kuberacer.sim.track import Track
-
-
-def learning_curves(rows: list[HistoryRow]) -> bytes:
-    """Return and completion of the training episodes, and the deterministic lap, per iteration."""
-    made, (top, middle, bottom) = figure(7.2, 6.6, nrows=3, sharex=True)
-    x = np.array([row.iteration for row in rows])
-    returns = np.array([np.nan if row.mean_return is None else row.mean_return for row in rows])
-    completion = np.array([np.nan if row.completion is None else row.completion for row in rows])
-    top.plot(x, returns, color=BLUE)
-    top.set_title("Return of the training episodes, mean")
-    middle.plot(x, completion, color=BLUE, label="training episodes, mean")
-    middle.plot(x, [row.lap_progress for row in rows], color=ORANGE, label="lap without exploration")
-    middle.set_title("Completed part of the lap, %")
-    middle.set_ylim(0, 104)
-    middle.legend(loc="lower right")
-    laps = [(row.iteration, row.lap_seconds) for row in rows if row.lap_completed]
-    if laps:
-        bottom.plot(*zip(*laps, strict=True), "o-", color=GREEN, markersize=4)
-    else:
-        bottom.text(0.5, 0.5, "no completed lap", transform=bottom.transAxes, ha="center", color=GREY)
-        bottom.set_yticks([])
-    bottom.set_title("Lap time without exploration, s")
-    count_iterations(bottom)
-    return png(made)
-
-
-def losses(rows: list[HistoryRow]) -> bytes:
-    """What the learner reports, a panel each."""
-    names = [name for name in ("loss", "entropy", "kl") if any(name in row.learning for row in rows)] or ["loss"]
-    made, axes = figure(7.2, 1.7 * len(names), nrows=len(names), sharex=True, squeeze=False)
-    for panel, name in zip(axes[:, 0], names, strict=True):
-        panel.plot([r.iteration for r in rows], [r.learning.get(name, np.nan) for r in rows], color=BLUE)
-        panel.set_title({"loss": "Loss", "entropy": "Entropy of the policy", "kl": "KL divergence of an update"}[name])
-    count_iterations(axes[-1, 0])
-    return png(made)
-
 
 PENALTIES = {  # kinds of incidents, as the trials' bars show them
     "off_track": ("off track", ORANGE), "crashed": ("collision", RED),
@@ -103,7 +67,7 @@ def path_on_track(track: Track, rows: list[TraceRow], fastest: np.ndarray | None
         axes.add_collection(lines)
         made.colorbar(lines, ax=axes, label="speed, m/s", shrink=0.7)
         axes.plot(*points[0], "o", color=ORANGE, markersize=8, label="start")
-        axes.legend(loc="upper right")
+        made.legend(loc="outside lower center", ncols=2)
     return png(made)
 
 
@@ -147,5 +111,6 @@ def measured_speed(rows: list[TraceRow]) -> np.ndarray:
     times = np.array([row.tstamp for row in rows])
     with np.errstate(divide="ignore", invalid="ignore"):
         speed = np.hypot(*np.diff(points, axis=0).T) / np.diff(times)
-    speed[~np.isfinite(speed) | (speed > 10)] = np.nan
+    put_back = np.array([row.episode_status in INCIDENTS for row in rows[:-1]])
+    speed[~np.isfinite(speed) | put_back | (speed > 10)] = np.nan
     return np.concatenate([speed[:1], speed])

@@ -14,15 +14,16 @@ import numpy as np
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
-from kuberacer.formats import car_archive, simtrace
+from kuberacer.formats import car_archive
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.formats.race_result import METRICS, RESULT, RaceResult, TrackResult
-from kuberacer.report import history, html, model_card, plots, races
+from kuberacer.report import model_card
 from kuberacer.report import took as taken
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.leaderboard import update
+from kuberacer.stages.report_page import report
 from kuberacer.store.client import ObjectStore
 
 INPUT_FILES = (
@@ -43,7 +44,7 @@ def main() -> None:
     make_model_folder(options)
     write(options.model_card_json, json.dumps(card, indent=1) + "\n")
     write(options.model_card, model_card.markdown(card))
-    write(options.report, report(options, card, race).render())
+    write(options.report, report(options, card, race, track).render())
     upload(options)
     update_leaderboards(race)
     results = card["results"]
@@ -141,84 +142,12 @@ def make_model_folder(options: argparse.Namespace) -> None:
     Checkpoints(best_checkpoint=entry, last_checkpoint=entry).write(folder / "deepracer_checkpoints.json")
 
 
-def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult) -> html.Page:
-    results, rows = card["results"], history.read(options.history)
-    track = evaluated_track(options.race_result, race)
-    trace = best_trial(options.evaluation_simtrace, race)
-    fastest = fastest_way(options.race_result)
-    trained = card["track"]
-    return html.Page(
-        title=options.run,
-        subtitle=f"{trained['name']} · {trained['length_m']:.1f} m · {options.algorithm} · seed {options.seed}",
-        tiles=[
-            (f"{results['laps_completed']} of {results['trials']}", "laps completed"),
-            (seconds(results["best_lap_s"]), "best lap, with penalties"),
-            *yardstick(race.tracks[0]),
-            (seconds(results["first_lap_s"]), "training until the first lap"),
-            (f"{results['steps']:,}", "environment steps"),
-            (f"{results['steps'] / max(results['training_s'], 1e-9):.0f}", "steps a second"),
-            (seconds(results["training_s"]), "training"),
-        ],
-        figures=[
-            ("Learning", "Training episodes explore, the lap after each does not.", plots.learning_curves(rows)),
-            ("Trials", "Where their time went. Pale: without a lap.", plots.trial_times(race.tracks)),
-            ("Path", f"The best trial of the evaluation, on {track.name}.", plots.path_on_track(track, trace, fastest)),
-            ("Speed and steering", "Along the best trial.", plots.speed_along_lap(trace)),
-            ("Learner", "What the learner reports of each iteration.", plots.losses(rows)),
-            ("Reward map", "What the reward function gives where on the track.", options.reward_map_png.read_bytes()),
-        ],
-        tables=[
-            *races.tables(race),
-            ("Hyperparameters", ["name", "value"], [[k, str(v)] for k, v in card["hyperparameters"].items()]),
-            taken.table(card["took"]),
-            ("Frozen graph against the live policy", ["runtime", "largest difference"],
-             [[name, f"{value:.2g}"] for name, value in card["checks"].items()]),
-            ("What made it", ["input", "sha256"], [[name, value] for name, value in card["digests"].items()]),
-        ],
-        texts=[("Reward function", card["reward"]), ("Metadata", json.dumps(card["metadata"], indent=2))],
-        video=options.video.read_bytes(),
-    )  # fmt: skip
-
-
-def evaluated_track(folder: Path, race: RaceResult) -> Track:
-    """The first track of the evaluation."""
-    return Track.from_route(np.load(folder / "0-track.npy", allow_pickle=False), race.tracks[0].track)
-
-
-def fastest_way(folder: Path) -> np.ndarray | None:
-    """The way of the fastest lap on that track (n, 2)."""
-    path = folder / "0-fastest.npy"
-    return np.load(path, allow_pickle=False)[:, :2] if path.exists() else None
-
-
-def yardstick(result: TrackResult) -> list[tuple[str, str]]:
-    """The tile of the lap that the simulator's limits allow, and how near to it the best one is."""
-    if result.fastest_s is None:
-        return []
-    best = result.cars[0].best
-    of = f", the best one took {best.seconds / result.fastest_s:.2f}×" if best else ""
-    return [(seconds(result.fastest_s), f"fastest possible lap on {result.track}{of}")]
-
-
-def best_trial(folder: Path, race: RaceResult) -> list[simtrace.TraceRow]:
-    """The trace of the model's trial on the first track with the longest way, the shortest time among equals."""
-    trials = race.tracks[0].cars[0].trials
-    place = folder / "agent_0" if len(race.tracks[0].cars) > 1 else folder
-    episodes = simtrace.episodes(simtrace.read_trace(place / "0-iteration.csv"))
-    order = [(trial.progress, -trial.seconds) for trial in trials]
-    return list(episodes[order.index(max(order))])
-
-
 def update_leaderboards(race: RaceResult) -> None:
     """The run is published whatever becomes of these: they can be made again from what is there."""
     try:
         update(ObjectStore(StoreSettings.from_environment()), *dict.fromkeys(["", race.leaderboard_name]))
     except UserError as error:
         print(f"the leaderboard was not made: {error.cause}; `make leaderboard` makes it", flush=True)
-
-
-def seconds(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f} s"
 
 
 def upload(options: argparse.Namespace) -> None:

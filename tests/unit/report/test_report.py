@@ -60,17 +60,6 @@ def test_history_reads_back_what_was_appended(tmp_path: Path):
     assert history.read(tmp_path / "history.jsonl") == rows
 
 
-@pytest.mark.parametrize("completed", [False, True])
-def test_curves_are_drawn_with_and_without_a_completed_lap(completed: bool):
-    rows = [row(i, lap_completed=completed and i > 3) for i in range(1, 8)]
-    is_a_picture(plots.learning_curves(rows))
-    is_a_picture(plots.losses(rows))
-
-
-def test_a_training_without_a_finished_episode_is_drawn():
-    is_a_picture(plots.learning_curves([row(1, mean_return=None, completion=None)]))
-
-
 def test_the_path_and_the_speed_are_drawn(track: Track, lap: list[TraceRow]):
     is_a_picture(plots.path_on_track(track, lap))
     is_a_picture(plots.speed_along_lap(lap))
