@@ -49,11 +49,11 @@ def make_app(source: Runs, token: str = "") -> ASGIApp:
 def add_runs(app: FastAPI, source: Runs, feeds: Feeds) -> None:
     @app.api_route("/api/runs", methods=METHODS)
     def all_runs() -> JSONResponse:
-        found = []
-        for name in source.names():
-            with contextlib.suppress(NotFoundError):  # removed a moment ago
-                found.append(source.entry(name))
-        return JSONResponse({"runs": found})
+        return JSONResponse({"runs": runs.entries(source)})
+
+    @app.get("/api/events")
+    async def events_of_all() -> StreamingResponse:
+        return pushed(feeds.listen("", 0))
 
     @app.api_route("/api/runs/{run}", methods=METHODS)
     def one_run(run: str) -> JSONResponse:
@@ -66,10 +66,7 @@ def add_runs(app: FastAPI, source: Runs, feeds: Feeds) -> None:
     async def events(run: str, last_event_id: Annotated[str, Header()] = "0") -> StreamingResponse:
         known = await asyncio.to_thread(source.entry, run)
         number = int(last_event_id) if re.fullmatch(r"\d{1,9}", last_event_id) else 0
-        stream = feeds.listen(known["run"], number)
-        return StreamingResponse(
-            stream, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
-        )
+        return pushed(feeds.listen(known["run"], number))
 
     @app.api_route("/api/leaderboard", methods=METHODS)
     def leaderboard() -> JSONResponse:
@@ -124,6 +121,12 @@ def add_pages(app: FastAPI) -> None:
     @app.api_route("/healthz", methods=METHODS)
     def health() -> JSONResponse:
         return JSONResponse({"ok": True})
+
+
+def pushed(stream: AsyncIterator[bytes]) -> StreamingResponse:
+    """Server-sent events, which nobody on the way is to keep back."""
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 def wanted_part(header: str, size: int) -> tuple[int, int, int]:

@@ -69,6 +69,10 @@ class BucketRuns:
             "error": about.get("error"),
         }
 
+    def stages(self, run: str) -> list[dict[str, Any]]:
+        entry = self._known(run)
+        return _stages(self._stored(entry["run"]).about() or {}, entry["published"], entry["state"])
+
     def history(self, run: str) -> list[dict[str, Any]]:
         return self._stored(self._known(run)["run"]).history()
 

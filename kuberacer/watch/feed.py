@@ -19,6 +19,7 @@ from kuberacer.watch.log_tail import LogTail
 from kuberacer.watch.runs import Runs
 
 ENDED_S = 5.0  # between two looks at a run that does not go on
+LIST_S = 2.0  # between two looks at all runs
 LOOK_S = 3.0  # the least often that history, state and log are looked at
 COMMENT_S = 15.0
 RETRY_MS = 2000
@@ -63,8 +64,11 @@ class Feed:
             self._first.set()
             for piece in news:
                 self._push(piece)
-            pause = EVERY_S if self.entry.get("state") == runs.RUNNING else ENDED_S
-            await asyncio.sleep(max(0.1, pause - (time.monotonic() - began)))
+            await asyncio.sleep(max(0.1, self.pause_s() - (time.monotonic() - began)))
+
+    def pause_s(self) -> float:
+        """From one look to the next."""
+        return EVERY_S if self.entry.get("state") == runs.RUNNING else ENDED_S
 
     def read(self) -> list[bytes]:
         """Ask the source once; what is new, as events. Takes as long as the source's answers."""
@@ -85,7 +89,7 @@ class Feed:
         if fresh := changed(self.rows, rows):
             news.append(history_event(fresh, len(rows)))
         self.rows = rows
-        entry = self.source.entry(self.run)
+        entry = {**self.source.entry(self.run), "stages": self.source.stages(self.run)}
         if entry != self.entry:
             news.append(event("state", entry))
             self.entry = entry
@@ -147,6 +151,28 @@ class Feed:
                 queue.put_nowait(None)
 
 
+class ListFeed(Feed):
+    """The news of all runs: the whole list, whenever something of it has changed."""
+
+    def __init__(self, source: Runs):
+        super().__init__(source, "")
+        self.list: list[dict[str, Any]] | None = None
+
+    def pause_s(self) -> float:
+        return LIST_S
+
+    def read(self) -> list[bytes]:
+        found = runs.entries(self.source)
+        if found == self.list:
+            return []
+        self.list = found
+        return [event("runs", {"runs": found})]
+
+    def greeting(self, last_id: int) -> list[bytes]:
+        parts = super().greeting(last_id)
+        return parts if self.list is None else [*parts, event("runs", {"runs": self.list})]
+
+
 class Feeds:
     """The feeds that somebody listens to."""
 
@@ -156,10 +182,10 @@ class Feeds:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def listen(self, run: str, last_id: int) -> AsyncIterator[bytes]:
-        """The events for one page that has the first last_id rows already. Raises CrowdedError."""
+        """The events for one page that has the first last_id rows already; run "": of all runs. Raises CrowdedError."""
         if sum(len(feed.pages) for feed in self._feeds.values()) >= MOST_PAGES:
             raise CrowdedError(f"{MOST_PAGES} pages are being served already", "close some, or start another server")
-        feed = self._feeds.setdefault(run, Feed(self.source, run))
+        feed = self._feeds.setdefault(run, Feed(self.source, run) if run else ListFeed(self.source))
         stream = feed.stream(feed.join(), last_id)
         if run not in self._tasks:
             self._tasks[run] = asyncio.create_task(self._read(feed))

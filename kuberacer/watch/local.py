@@ -103,12 +103,15 @@ class LocalRuns:
             }  # fmt: skip
         settings = about.get("settings") or {}
         return {
-            "stages": [_stage(each) for each in record.stages],
+            "stages": self.stages(run),
             "track_outline": about.get("track") or track_outline(record),
             "evaluation": evaluation,
             "settings": {**settings, "parameters": record.parameters, "seed": record.seed},
             "error": record.error,
         }
+
+    def stages(self, run: str) -> list[dict[str, Any]]:
+        return [_stage(each) for each in self._record(run).stages]
 
     def history(self, run: str) -> list[dict[str, Any]]:
         folder = self._folder(run)

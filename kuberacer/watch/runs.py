@@ -1,10 +1,12 @@
 """What the server shows of runs, whichever place they come from."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kuberacer.formats.live import finite
+from kuberacer.store.client import NotFoundError
 from kuberacer.watch.log_tail import LogTail
 
 RUNNING, FINISHED, ENDED_BADLY, STOPPED = "running", "finished", "failed", "stopped"
@@ -34,6 +36,9 @@ class Runs(Protocol):
     def detail(self, run: str) -> dict[str, Any]:
         """What its page says besides: stages, track_outline, evaluation, settings, error."""
 
+    def stages(self, run: str) -> list[dict[str, Any]]:
+        """[{name, state, seconds}] in their order."""
+
     def history(self, run: str) -> list[dict[str, Any]]:
         """Rows of kuberacer.report.history, oldest first."""
 
@@ -52,6 +57,15 @@ class Runs(Protocol):
 
     def cards(self) -> Iterator[bytes]:
         """The model cards of all that were published."""
+
+
+def entries(source: Runs) -> list[dict[str, Any]]:
+    """Of all runs, the newest first."""
+    found = []
+    for name in source.names():
+        with contextlib.suppress(NotFoundError):  # removed a moment ago
+            found.append(source.entry(name))
+    return found
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def test_news_of_a_run_that_goes_on(serve, store):
     made.train(store, "oval-1", rows)
     store.put_bytes("oval-1/logs/train.log", b"one\ntwo\n")
     with serve(BucketRuns(store)).events("oval-1") as events:
-        assert until(events, "state")["data"]["state"] == "running"
+        state = until(events, "state")["data"]
+        assert (state["state"], state["stages"][0]["state"]) == ("running", "running")
         first = until(events, "history")
         assert (first["id"], [row[0] for row in first["data"]["rows"]]) == ("2", [1, 2])
         assert until(events, "live")["data"]["cars"][0]["x"] == 1.0
@@ -40,6 +41,16 @@ def test_news_of_a_run_that_goes_on(serve, store):
         fresh = until(events, "history")
         assert (fresh["id"], [row[0] for row in fresh["data"]["rows"]]) == ("3", [3])
         assert until(events, "log")["data"]["lines"] == ["three"]
+
+
+def test_news_of_all_runs_come_when_something_of_them_changed(serve, store):
+    made.train(store, "oval-1", [made.row(1)])
+    with serve(BucketRuns(store)).events("") as events:
+        assert [run["iterations"] for run in until(events, "runs")["data"]["runs"]] == [1]
+        made.keep(store, "oval-1", [made.row(1), made.row(2)])
+        assert [run["iterations"] for run in until(events, "runs")["data"]["runs"]] == [2]
+        made.train(store, "oval-2", [made.row(1)])
+        until(events, "runs", lambda data: {run["run"] for run in data["runs"]} == {"oval-1", "oval-2"})
 
 
 def test_a_page_that_comes_back_gets_what_it_lacks(serve, store):
