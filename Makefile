@@ -92,10 +92,10 @@ run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [R
 
 .PHONY: run-sweep
 run-sweep: setup ## train several settings with several seeds and compare them: [SEEDS=0,1,2] [SETTINGS=file] [TRACK=…] [MINUTES=…] [BACKEND=…] [RESUME=run]
-	@$(KUBERACER) sweep $(call given,SEEDS SETTINGS TRACK REWARD RACE ALGORITHM METADATA MINUTES STEPS CARS ROLLOUT_WORKERS BACKEND RESUME)
+	@$(KUBERACER) sweep $(call given,SEEDS SETTINGS TRACK REWARD REQUIREMENTS RACE ALGORITHM METADATA MINUTES STEPS CARS ROLLOUT_WORKERS BACKEND RESUME)
 
 .PHONY: validate
-validate: setup ## check a reward function and a race: REWARD=file [TRACK=…] [RACE=file] [EVALUATION=file]
+validate: setup ## check a reward function and a race: REWARD=file [TRACK=…] [RACE=file] [EVALUATION=file] [REQUIREMENTS=file]
 	@$(KUBERACER) validate $(call given,REWARD TRACK RACE EVALUATION REQUIREMENTS)
 
 .PHONY: tracks

@@ -71,7 +71,7 @@ def race(
     """From a reward function to a DeepRacer model that drives.
 
     Args:
-        reward: The reward function: paste its Python source, or give the s3:// address of a file with it.
+        reward: The reward function: its Python source, a reward.yaml for another language, or the s3:// address of one.
         track: Name of one of KubeRacer's own tracks, or the s3:// address of a DeepRacer route file (.npy).
         race: The race: paste DeepRacer's training YAML (docs/race.md has the keys). Empty: a time trial.
         evaluation: YAML keys that replace those of `race` in the evaluation. Empty: none.

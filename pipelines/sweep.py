@@ -83,7 +83,7 @@ def sweep(
     Args:
         seeds: Every setting is trained with each of these.
         settings: Names and their hyperparameters, such as {"default": {}, "slow": {"lr": 0.0001}}.
-        reward: The reward function: paste its Python source, or give the s3:// address of a file with it.
+        reward: The reward function: its Python source, a reward.yaml for another language, or the s3:// address of one.
         track: Name of one of KubeRacer's own tracks, or the s3:// address of a DeepRacer route file (.npy).
         race: The race: paste DeepRacer's training YAML (docs/race.md has the keys). Empty: a time trial.
         algorithm: clipped_ppo, sac or dqn.

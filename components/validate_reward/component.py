@@ -23,9 +23,9 @@ def validate_reward(
     """Checks a reward function in a child process with limits and draws the reward over the track.
 
     Args:
-        reward: Python source of the reward function, or the s3:// address of a file with it.
+        reward: Python source of the reward function, a reward.yaml (another language), or the s3:// address of one.
         track: Name of one of KubeRacer's own tracks, or the s3:// address of a DeepRacer route file (.npy).
-        reward_file: The reward function's source.
+        reward_file: The reward function: Python source, or a reward.json with all of its files.
         track_file: The track's route (.npy, N×6).
         track_name: The track's name.
         reward_map: The reward over the track, as a page.

@@ -51,9 +51,7 @@ def markdown(card: dict[str, Any]) -> str:
         "",
         "## Reward function",
         "",
-        "```python",
-        card["reward"].rstrip(),
-        "```",
+        *reward(card),
         "",
         "## The frozen graph, checked",
         "",
@@ -69,6 +67,20 @@ def markdown(card: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def reward(card: dict[str, Any]) -> list[str]:
+    """The language, the digest and the source. A card of before there were languages is of Python."""
+    language = card.get("reward_language", "Python")
+    whose = "The server computed it: its code is not known here" if language == "HTTP" else f"In {language}"
+    fence = "```python" if language == "Python" else "~~~~text"
+    return [
+        f"{whose}; sha256 `{card['digests']['reward-file']}`.",
+        "",
+        fence,
+        card["reward"].rstrip(),
+        "```" if language == "Python" else "~~~~",
+    ]
 
 
 def evaluations(card: dict[str, Any]) -> list[str]:

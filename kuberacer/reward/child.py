@@ -28,16 +28,6 @@ from kuberacer.reward.shared import map_block
 from kuberacer.reward.source import RewardSource
 
 RUN, COMPILE, DONE, MESSAGE = b"r", b"c", b"k", b"m"
-_SYSTEM = (
-    "/usr",
-    "/lib",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/dev/null",
-    "/dev/urandom",
-    "/sys/devices/system/cpu",
-    "/proc/cpuinfo",
-)
 
 
 @dataclass(frozen=True)
@@ -60,8 +50,8 @@ def main(commands: int, answers: int, block: int, dump: int) -> None:
     output = LimitedOutput(strict=settings["strict_output"])
     sys.stdout = sys.stderr = output  # type: ignore[assignment]
     sys.path += settings["extra_paths"]
-    readable = [*settings["extra_paths"], *filter(None, sys.path), sys.prefix, sys.base_prefix, *_SYSTEM]
-    readable.append(str(Path(__file__).parents[2]))
+    readable = [*settings["extra_paths"], *filter(None, sys.path), sys.prefix, sys.base_prefix]
+    readable += [*kernel_limits.SYSTEM_FILES, str(Path(__file__).parents[2])]
     guard = Guard(readable)
     imports = settings["imports"]
     source = RewardSource(settings["text"], settings["name"], None if imports is None else frozenset(imports))

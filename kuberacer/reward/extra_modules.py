@@ -25,6 +25,7 @@ from kuberacer.cache import cache_folder
 from kuberacer.errors import UserError
 
 PIP_S = 600
+MOST_MIB = 1024  # of all modules, unpacked
 _SCHEME = 1  # of the folders; a change makes them all anew
 
 
@@ -91,12 +92,22 @@ def install_locked(modules: Iterable[Module]) -> tuple[Path, bool]:
                 ["install", "--no-deps", "--require-hashes", "--no-compile", "--target", str(site), "-r", str(lock)],
                 "download the modules of the reward",
             )
+        _check_size(site)
         try:
             site.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was faster with the same content
                 raise
     return folder, False
+
+
+def _check_size(site: Path) -> None:
+    size = sum(path.lstat().st_size for path in site.rglob("*"))
+    if size > MOST_MIB << 20:
+        raise UserError(
+            f"the reward's modules take {size >> 20:,} MiB, at most {MOST_MIB:,} are taken",
+            "ask for fewer or smaller packages in `requirements`",
+        )
 
 
 def install(text: str) -> Path:

@@ -22,6 +22,12 @@ _EACCES, _ENOSYS = 13, 38
 _LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _JUMP_NOT_LESS, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 _CLONE_THREAD = 0x10000
+# What any program reads: its libraries, and what of the machine its runtime asks for.
+SYSTEM_FILES = (
+    "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/urandom", "/sys/devices/system/cpu",
+    "/proc/cpuinfo",
+)  # fmt: skip
+PYTHON, PROGRAM, BUILD = "python", "program", "build"
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 # What a reward never needs: sockets, other programs and processes, changes to files, more rights.
@@ -36,6 +42,8 @@ _REFUSED = {
         "open_flags": {2: 1, 257: 2},  # call: which argument has the flags
         "own_process_only": (62, 234),
         "clone": 56, "limits": 302, "unknown": (435, 437),
+        "execute": (59, 322),
+        "of_build": (*range(41, 56), 62, 101, 200, 234, 288, 299, 307, 310, 311, *range(424, 428)),
     },
     "aarch64": {
         "architecture": 0xC00000B7,
@@ -47,31 +55,45 @@ _REFUSED = {
         "open_flags": {56: 2},
         "own_process_only": (129, 131),
         "clone": 220, "limits": 261, "unknown": (435, 437),
+        "execute": (221, 281),
+        "of_build": (117, *range(129, 132), *range(198, 213), 242, 243, 269, 270, 271, *range(424, 428)),
     },
 }  # fmt: skip
 
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _READ_AND_RUN = 0b1101  # execute, read file, read folder
 _READ_FILE = 0b0101
+_WRITE_FILE = 0b0010
 _ALL_ACCESS = (1 << 13) - 1  # Landlock's first version; the truncation of later ones is refused by seccomp
 
 
 def limit_resources(memory_mib: int, cpu_s: int | None) -> bool:
     """More memory than now by memory_mib at most, no file content, no core file; cpu_s: CPU seconds of the process."""
-    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
-    if cpu_s is not None:
-        limits[resource.RLIMIT_CPU] = cpu_s
+    pages = 0
     with contextlib.suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + (memory_mib << 20)
+    memory = {resource.RLIMIT_AS: pages * resource.getpagesize() + (memory_mib << 20)} if pages else {}
+    _limit({**memory, resource.RLIMIT_FSIZE: 0}, cpu_s)
+    return bool(memory)
+
+
+def limit_program(memory_mib: int, cpu_s: int | None, file_mib: int = 0) -> bool:
+    """The same for a program that takes this process' place. memory_mib: that it can write to; runtimes of other
+    languages reserve address space by the gigabyte and use little of it. file_mib: of each file that it writes."""
+    _limit({resource.RLIMIT_DATA: memory_mib << 20, resource.RLIMIT_FSIZE: file_mib << 20}, cpu_s)
+    return sys.platform == "linux"  # elsewhere that is the heap alone
+
+
+def _limit(limits: dict[int, int], cpu_s: int | None) -> None:
+    limits = {resource.RLIMIT_CORE: 0, **limits, **({} if cpu_s is None else {resource.RLIMIT_CPU: cpu_s})}
     for which, value in limits.items():
         with contextlib.suppress(ValueError, OSError):  # already lower
             resource.setrlimit(which, (value, value))
-    return resource.RLIMIT_AS in limits
 
 
-def limit_files(readable: Iterable[str]) -> bool:
-    """Only what lies in these files and folders can still be opened, for reading; nothing can be made or removed."""
+def limit_files(readable: Iterable[str], writable: Iterable[str] = ()) -> bool:
+    """Only what lies in these files and folders can still be opened, for reading; nothing can be made or removed but
+    below `writable`."""
     if sys.platform != "linux":
         return False
     libc = _libc()
@@ -79,10 +101,13 @@ def limit_files(readable: Iterable[str]) -> bool:
     ruleset = libc.syscall(_LANDLOCK_CREATE, handled, len(handled), 0)
     if ruleset < 0:
         return False
-    for path in readable:
+    readable, writable = list(readable), list(writable)
+    for path in readable + writable:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
             access = _READ_AND_RUN if os.path.isdir(path) else _READ_FILE
+            if path in writable:
+                access = _ALL_ACCESS if os.path.isdir(path) else _READ_FILE | _WRITE_FILE
             libc.syscall(_LANDLOCK_ADD, ruleset, 1, struct.pack("=Qi", access, descriptor), 0)
             os.close(descriptor)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -91,12 +116,16 @@ def limit_files(readable: Iterable[str]) -> bool:
     return held
 
 
-def limit_system_calls() -> bool:
-    """No sockets, no programs, no processes, no change to any file, no signal to others, no looser limits."""
+def limit_system_calls(purpose: str = PYTHON) -> bool:
+    """No sockets, no programs, no processes, no change to any file, no signal to others, no looser limits.
+
+    purpose: PROGRAM may become another program, under the same limits; BUILD may do anything but reach a network
+    and send signals.
+    """
     calls = _REFUSED.get(platform.machine())
     if sys.platform != "linux" or calls is None:
         return False
-    program = _seccomp_program(calls)
+    program = _seccomp_program(calls, purpose)
     libc = _libc()
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
@@ -104,20 +133,31 @@ def limit_system_calls() -> bool:
     return libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0) == 0
 
 
-def _seccomp_program(calls: dict) -> bytes:
+def _seccomp_program(calls: dict, purpose: str) -> bytes:
     """The filter as an array of struct sock_filter: code, jump if true, jump if false, value."""
     deny = (_RETURN, 0, 0, _ERRNO | _EACCES)
-    load_number = (_LOAD, 0, 0, _NUMBER)
     program = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, calls["architecture"]),
         (_RETURN, 0, 0, _KILL),
-        load_number,
+        (_LOAD, 0, 0, _NUMBER),
         (_JUMP_NOT_LESS, 0, 1, 0x40000000),  # the x32 calls of x86-64
         deny,
     ]
-    for number in calls["refused"]:
-        program += [(_JUMP_EQUAL, 0, 1, number), deny]
+    refused = calls["of_build"] if purpose == BUILD else calls["refused"]
+    for number in refused:
+        if purpose != PROGRAM or number not in calls["execute"]:
+            program += [(_JUMP_EQUAL, 0, 1, number), deny]
+    if purpose != BUILD:
+        program += _looked_into(calls, deny)
+    program.append((_RETURN, 0, 0, _ALLOW))
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+
+
+def _looked_into(calls: dict, deny: tuple) -> list[tuple]:
+    """The calls of which some arguments are refused. The call's number is loaded before and after each."""
+    load_number = (_LOAD, 0, 0, _NUMBER)
+    program: list[tuple] = []
     for number in calls["unknown"]:  # the C library then uses the older call, which can be looked into
         program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _ENOSYS)]
     for number, argument in calls["open_flags"].items():
@@ -134,8 +174,7 @@ def _seccomp_program(calls: dict) -> bytes:
     # prlimit64 with new limits: its third argument is a pointer, null when only read.
     program += [(_JUMP_EQUAL, 0, 5, calls["limits"]), _load(2), (_JUMP_EQUAL, 0, 2, 0)]
     program += [_load(2, high=True), (_JUMP_EQUAL, 1, 0, 0), deny]
-    program.append((_RETURN, 0, 0, _ALLOW))
-    return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    return program
 
 
 def _load(argument: int, high: bool = False) -> tuple[int, int, int, int]:

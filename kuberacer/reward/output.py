@@ -45,3 +45,13 @@ class LimitedOutput(io.TextIOBase):
         text = "".join(self._parts)
         self._parts.clear()
         return text
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Without what would steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

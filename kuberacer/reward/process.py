@@ -22,6 +22,8 @@ from typing import Any, Self
 import numpy as np
 
 from kuberacer.errors import UserError
+from kuberacer.reward.deadline import Deadline
+from kuberacer.reward.output import printable
 from kuberacer.reward.runner import LIMIT, RoadFacts, within_limits
 from kuberacer.reward.shared import block_size, make_block, map_block
 from kuberacer.reward.source import DEFAULT_NAME, FUNCTION, RewardSource
@@ -31,9 +33,8 @@ START_S = 20.0  # the interpreter and numpy, on a busy machine
 COMPILE_S = 60.0
 COMPILER_MIB = 512
 MAX_MESSAGE = 1 << 20
-MOST_WAIT = 2.0  # of a deadline by the wall's clock
 # All of the environment that it gets. Threads of a linear algebra library would only take the cars' processor away.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
 }  # fmt: skip
@@ -165,7 +166,7 @@ class RewardProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-X", "utf8", "-c", _START.format(_PACKAGES, *theirs)],
                 stdin=subprocess.DEVNULL,
-                env=_ENVIRONMENT,
+                env=ENVIRONMENT,
                 cwd="/",
                 pass_fds=theirs,
                 start_new_session=True,
@@ -189,34 +190,27 @@ class RewardProcess:
         return self._take_message(wait_s)
 
     def _byte(self, wait_s: float) -> bytes:
-        if not self._poll.poll(0.25 * wait_s * 1000):
-            self._wait_longer(0.75 * wait_s, wait_s)
+        assert self._process is not None
+        deadline = Deadline(self._process.pid, wait_s)
+        while not self._poll.poll(1000 * (left := deadline.left())):
+            if not left:
+                raise self._stuck(wait_s)
         byte = os.read(self._answers, 1)
         if not byte:
             raise self._ended()
         return byte
-
-    def _wait_longer(self, left_s: float, wait_s: float) -> None:
-        """Wait for an answer until the process has had left_s seconds of a processor: on a busy machine that takes
-        longer, up to MOST_WAIT times wait_s. Raises UserError."""
-        assert self._process is not None
-        used = processor_seconds(self._process.pid)
-        end = time.monotonic() + (MOST_WAIT - 0.25) * wait_s
-        while not self._poll.poll(max(0.02, left_s - (processor_seconds(self._process.pid) - used)) * 1000):
-            if processor_seconds(self._process.pid) - used >= left_s or time.monotonic() > end:
-                raise self._stuck(wait_s)
 
     def _take_message(self, wait_s: float) -> dict[str, Any]:
         """Read the rest of a message; print what the function printed, raise its error."""
         size = struct.unpack("I", self._read(4, wait_s))[0]
         try:
             found = json.loads(self._read(min(size, MAX_MESSAGE), wait_s))
-            output, error = found["output"], found["error"] and UserError(*map(_printable, found["error"]))
+            output, error = found["output"], found["error"] and UserError(*map(printable, found["error"]))
         except (ValueError, KeyError, TypeError):  # the user's code has written into the pipe
             error = UserError(f"{self.source.name}:1: its process gives broken answers", "use no file descriptors")
             raise self._failed(error) from None
         if output:
-            print(_printable(output).rstrip("\n"), flush=True)
+            print(printable(output).rstrip("\n"), flush=True)
         if error:
             raise self._failed(error)
         return found
@@ -270,20 +264,6 @@ class RewardProcess:
     def _failed(self, error: UserError) -> UserError:
         self.close()
         return error
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor time that a process has had; of the wall's clock where the system does not tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return time.monotonic()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _printable(text: str) -> str:
-    """Without what would steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
 def _check_folders(paths: Sequence[str | Path]) -> None:

@@ -91,7 +91,7 @@ class RewardRunner:
     def plain(self, values: ParamArrays) -> np.ndarray:
         """Rewards (cars,) by plain Python."""
         keys, functions = self.keys, self._functions
-        rows = zip(*(self._column(values, key) for key in keys), strict=True) if keys else repeat((), self.cars)
+        rows = zip(*(column(values, key) for key in keys), strict=True) if keys else repeat((), self.cars)
         rewards: list[Any] = []
         try:
             for function, row in zip(functions, rows, strict=True):
@@ -99,18 +99,6 @@ class RewardRunner:
         except BaseException as error:
             raise self._fault(error, values, len(rewards)) from None
         return self._checked(rewards, values)
-
-    def _column(self, values: ParamArrays, key: str) -> Iterable:
-        """One key's values for all cars, plain Python values of each car's own."""
-        if key in ARRAY_KEYS:
-            return getattr(values, key).tolist()
-        if key == "waypoints":
-            return [list(values.waypoints_of(car)) for car in range(self.cars)]
-        if key == "objects_location":
-            return [[(x, y) for x, y in places] for places in values.objects_location.tolist()]
-        if key in OBJECT_KEYS:
-            return getattr(values, key).tolist()
-        return [getattr(values, key)] * self.cars
 
     def _checked(self, rewards: list, values: ParamArrays) -> np.ndarray:
         if not set(map(type, rewards)) <= PLAIN_NUMBERS:
@@ -147,7 +135,7 @@ class RewardRunner:
                 line = frame.f_lineno
             return watch
 
-        params = {key: list(self._column(values, key))[car] for key in self.keys}
+        params = {key: list(column(values, key))[car] for key in self.keys}
         sys.settrace(watch)
         try:
             self._functions[car](params)
@@ -191,6 +179,19 @@ def user_fault(source: RewardSource, error: BaseException) -> UserError:
     if isinstance(error, KeyError):
         return source.fault(line, what, "docs/reward.md lists the keys of params")
     return source.fault(line, what, f"correct this line: {linecache.getline(source.name, line).strip()[:100]}")
+
+
+def column(values: ParamArrays, key: str) -> Iterable:
+    """One key's values for all cars, plain Python values of each car's own."""
+    if key in ARRAY_KEYS:
+        return getattr(values, key).tolist()
+    if key == "waypoints":
+        return [list(values.waypoints_of(car)) for car in range(values.cars)]
+    if key == "objects_location":
+        return [[(x, y) for x, y in places] for places in values.objects_location.tolist()]
+    if key in OBJECT_KEYS:
+        return getattr(values, key).tolist()
+    return [getattr(values, key)] * values.cars
 
 
 def situation(values: ParamArrays, car: int) -> str:

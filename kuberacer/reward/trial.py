@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from kuberacer.reward.process import RewardProcess
+from kuberacer.reward.open_reward import Reward, open_reward
 from kuberacer.reward.samples import Lane, drive_lap
 from kuberacer.reward.source import DEFAULT_IMPORTS, DEFAULT_NAME
 from kuberacer.sim.track import Track
@@ -34,7 +34,7 @@ class Trial:
 
     forward: (rows, ACROSS) on the lanes from right to left; reverse: (rows, 3), wild: (rows, 5), others: (rows, 3) on
     OBJECT_LANES, with other numbers of objects than the race's. call_us: of one call for one car, of plain Python,
-    round trip included.
+    round trip included; of a program or a server in another language, too.
     """
 
     forward: np.ndarray
@@ -42,7 +42,7 @@ class Trial:
     wild: np.ndarray
     others: np.ndarray
     call_us: float
-    limits: list[str]
+    limits: Sequence[str]
 
     @property
     def all(self) -> np.ndarray:
@@ -72,7 +72,7 @@ class RewardTrial:
         }  # fmt: skip
         self.text, self.track, self.objects, self.others = text, track, objects, sorted(set(others) - {objects})
         self.half_widths = _half_widths(track)
-        self._process = RewardProcess(text, track, len(LANES), objects=objects, compile=False, **self._arguments)
+        self._process = open_reward(text, track, len(LANES), objects=objects, compile=False, **self._arguments)
 
     def drive(self) -> Trial:
         """The laps, with the race's objects and with the others."""
@@ -90,12 +90,12 @@ class RewardTrial:
         others = np.concatenate([np.empty((0, len(OBJECT_LANES))), *(self._among(n, rows) for n in self.others)])
         return Trial(forward, reverse, wild, others, call_us, self._process.limits)
 
-    def compile(self) -> RewardProcess:
+    def compile(self) -> Reward:
         """A process as a training has it, with the function compiled if numba takes it; the caller closes it."""
-        return RewardProcess(self.text, self.track, len(LANES), objects=self.objects, **self._arguments)
+        return open_reward(self.text, self.track, len(LANES), objects=self.objects, **self._arguments)
 
     def _among(self, objects: int, rows: int) -> np.ndarray:
-        with RewardProcess(
+        with open_reward(
             self.text, self.track, len(OBJECT_LANES), objects=objects, compile=False, **self._arguments
         ) as process:
             laps = drive_lap(self.track, OBJECT_LANES, rows, self.half_widths, objects)

@@ -38,6 +38,7 @@ class Collector:
         self.episode_number = np.arange(sim.cars) + next_episode
         self.next_episode = next_episode + sim.cars
         self.returns = np.zeros(sim.cars)
+        self._reward_seconds, self._steps = 0.0, 0  # of the iteration that was played last
         self.started = np.full(sim.cars, time.time())
         sim.reset()
         sim.render()
@@ -46,6 +47,7 @@ class Collector:
     def play(self) -> list[Episode]:
         """Play one iteration's share; returns the episodes that ended in it. Trajectories go to the agent."""
         self.trace.clear()
+        self._reward_seconds, self._steps = 0.0, 0
         self.lookout.begin(self.agent.iteration + 1)
         self._say("drives")
         episodes: list[Episode] = []
@@ -55,6 +57,11 @@ class Collector:
             self.live.see(self.trace.rows[: self.trace.length], self.sim.frames[0])
         self._say("learns")
         return episodes
+
+    @property
+    def reward_us(self) -> float:
+        """Microseconds that the reward function took for a step of a car, in the iteration that was played last."""
+        return 1e6 * self._reward_seconds / max(1, self._steps)
 
     def _say(self, doing: str) -> None:
         if self.live is not None:
@@ -66,7 +73,10 @@ class Collector:
         actions = self.agent.act(self.observations.current)
         steering, speed = self.metadata.decode(actions)
         sim.advance(steering, speed)
+        clock = time.perf_counter()
         rewards = self.reward(sim.values)
+        self._reward_seconds += time.perf_counter() - clock
+        self._steps += sim.cars
         self.returns += rewards
         done = sim.terminated | sim.truncated
         self.trace.record(sim, self.episode_number, actions, steering, speed, rewards, done)

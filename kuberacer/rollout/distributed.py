@@ -159,6 +159,9 @@ class DistributedTrainer:
         return {
             "accepted_steps": float(sum(fragment.steps for fragment in fragments)),
             "policy_lag": float(np.mean(lags)),
+            "reward_us": 1e6
+            * sum(fragment.reward_seconds for fragment in fragments)
+            / max(1, sum(fragment.steps for fragment in fragments)),
             "workers": float(len({fragment.tag.worker for fragment in fragments})),
             **{f"fragments_{verdict.name.lower()}": float(number) for verdict, number in counts.items()},
         }

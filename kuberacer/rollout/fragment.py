@@ -1,6 +1,6 @@
 """What one worker played: T steps of M cars under one policy, as arrays and as bytes on their way to the trainer.
 
-Bytes: "KRF2", CRC-32 of all that follows, length of the header (both little-endian), the header (JSON), and one
+Bytes: "KRF3", CRC-32 of all that follows, length of the header (both little-endian), the header (JSON), and one
 Zstandard frame with the arrays' bytes, one after the other. The header names the arrays of the table below with their
 dtype and shape. Reading trusts nothing: lengths, names, dtypes, shapes and the size that the frame would take are
 checked before anything is allocated, and a FragmentError is all that damaged bytes can do.
@@ -21,7 +21,7 @@ from kuberacer.sim.camera import HEIGHT, WIDTH
 from kuberacer.sim.episode import STATUS_NAMES
 from kuberacer.sim.solid_kernels import OBJECT
 
-MAGIC = b"KRF2"
+MAGIC = b"KRF3"
 LEVEL = 1  # 26 bytes a frame of 19,200, 1.4 µs a kilobyte; higher levels save nothing on these pictures
 MOST_BYTES = 256 << 20  # of the arrays
 MOST_HEADER = 1 << 16
@@ -86,6 +86,7 @@ class Fragment:
     means; deviation: (T, M, 2), of a Gaussian. log_probability: of the actions as they were drawn.
     rewards: as the reward function gives them. ends: finished episodes (ENDS); trace: TraceRecorder's rows; both with
     the worker's own numbers of episodes. objects: (T, K) OBJECT, what stands on the first car's track, for videos.
+    reward_seconds: what the reward function has taken for all of it.
     noise_seed, noise_episode, noise_step: where the camera is randomised, `frames` are clean and the receiver draws the
     noise of (seed, car, episode, step) itself; None where frames are what the cars saw, as history and finals are.
     """
@@ -110,6 +111,7 @@ class Fragment:
     noise_seed: int | None = None
     noise_episode: np.ndarray | None = None
     noise_step: np.ndarray | None = None
+    reward_seconds: float = 0.0
 
     @property
     def time(self) -> int:
@@ -150,6 +152,7 @@ def encode(fragment: Fragment) -> bytes:
     header = {
         "tag": [fragment.tag.session, fragment.tag.worker, fragment.tag.sequence, fragment.tag.policy],
         "noise_seed": fragment.noise_seed,
+        "reward_seconds": fragment.reward_seconds,
         "arrays": [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()],
     }
     text = json.dumps(header).encode()
@@ -169,7 +172,7 @@ def decode(data: bytes, most_bytes: int = MOST_BYTES) -> Fragment:
         raise FragmentError("no fragment of this version")
     if zlib.crc32(memoryview(data)[8:]) != digest:
         raise FragmentError("damaged: its checksum does not fit")
-    tag, seed, described = _header(data[_PREFIX.size : _PREFIX.size + length])
+    tag, seed, seconds, described = _header(data[_PREFIX.size : _PREFIX.size + length])
     sizes = [kind.itemsize * math.prod(shape) for kind, shape in described.values()]
     if sum(sizes) > most_bytes:
         raise FragmentError(f"{sum(sizes)} bytes of arrays, at most {most_bytes} are taken")
@@ -179,14 +182,14 @@ def decode(data: bytes, most_bytes: int = MOST_BYTES) -> Fragment:
         arrays[name] = np.frombuffer(body, kind, math.prod(shape), start).reshape(shape)
         start += size
     _check_values(arrays)
-    return Fragment(tag=tag, noise_seed=seed, **arrays)
+    return Fragment(tag=tag, noise_seed=seed, reward_seconds=seconds, **arrays)
 
 
-def _header(text: bytes) -> tuple[Tag, int | None, dict[str, tuple[np.dtype, tuple[int, ...]]]]:
+def _header(text: bytes) -> tuple[Tag, int | None, float, dict[str, tuple[np.dtype, tuple[int, ...]]]]:
     try:
         header = json.loads(text)
         session, worker, sequence, policy = header["tag"]
-        seed = header["noise_seed"]
+        seed, seconds = header["noise_seed"], header["reward_seconds"]
         listed = [(name, kind, tuple(shape)) for name, kind, shape in header["arrays"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FragmentError(f"its header is damaged: {error}") from None
@@ -194,11 +197,13 @@ def _header(text: bytes) -> tuple[Tag, int | None, dict[str, tuple[np.dtype, tup
         raise FragmentError("its tag has no session or worker")
     if not all(_count(number) for number in (sequence, policy)) or not (seed is None or type(seed) is int):
         raise FragmentError("its tag has no sequence or policy")
+    if type(seconds) is not float or not 0 <= seconds < float("inf"):
+        raise FragmentError("it does not say what its rewards have taken")
     described = {name: (_DTYPES.get(kind), shape) for name, kind, shape in listed if isinstance(kind, str)}
     if len(described) != len(listed) or set(described) - set(_TABLE) or set(_TABLE) - set(described) - set(_OPTIONAL):
         raise FragmentError("its arrays are not those of a fragment")
     _check_shapes(described, seed)
-    return Tag(session, worker, sequence, policy), seed, described  # type: ignore[return-value]
+    return Tag(session, worker, sequence, policy), seed, seconds, described  # type: ignore[return-value]
 
 
 def _check_shapes(described: dict[str, Any], seed: int | None) -> None:
@@ -268,4 +273,4 @@ def _count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**53
 
 
-assert set(_TABLE) | {"tag", "noise_seed"} == {field.name for field in fields(Fragment)}
+assert set(_TABLE) | {"tag", "noise_seed", "reward_seconds"} == {field.name for field in fields(Fragment)}

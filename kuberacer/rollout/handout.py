@@ -19,7 +19,7 @@ import numpy as np
 from kuberacer.cache import cache_folder
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.reward.extra_modules import site_of
-from kuberacer.reward.process import RewardProcess
+from kuberacer.reward.open_reward import Reward, open_reward
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.laps import STARTS, Lap, Policy, drive_laps
 from kuberacer.rollout.rules_json import rules_from_json, rules_to_json
@@ -93,10 +93,10 @@ class Setup:
         """What the learner's cars play in."""
         return simulator(self.track(), self.cars, self.model(), self.rules, seed, clean, rivals, self.color)
 
-    def reward_process(self, cars: int, index: int = 0) -> RewardProcess:
+    def reward_process(self, cars: int, index: int = 0) -> Reward:
         """The reward function for so many cars of a worker; the caller closes it."""
         site = site_of(self.environment)
-        return RewardProcess(
+        return open_reward(
             self.reward, self.track(), cars, objects=self.rules.scene.objects,
             extra_paths=[site] if site else [], seed=self.seed + index,
         )  # fmt: skip

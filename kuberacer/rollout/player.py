@@ -73,6 +73,7 @@ class Player:
         trace = TraceRecorder(sim.cars, steps)
         objects = sim.objects if isinstance(sim, RaceSim | AmongRivals) and sim.objects.size else None
         things = None if objects is None else np.empty((steps, objects.shape[1]), objects.dtype)
+        reward_seconds = 0.0
         for row in range(steps):
             self.each_step()
             frames[row], noise_episode[row], noise_step[row] = sim.frames, sim.episode, self.drawn
@@ -80,7 +81,9 @@ class Player:
             actions = explore.choose(outputs, deviation, self.rng)
             steering, speed = self.metadata.decode(actions)
             sim.advance(steering, speed)
+            clock = time.perf_counter()
             rewards[row] = self.reward(sim.values)
+            reward_seconds += time.perf_counter() - clock
             self.returns += rewards[row]
             terminated[row], truncated[row] = sim.terminated, sim.truncated & ~sim.terminated
             done = sim.terminated | sim.truncated
@@ -126,6 +129,7 @@ class Player:
             noise_seed=None if self.noise is None else sim.seed,
             noise_episode=None if self.noise is None else noise_episode,
             noise_step=None if self.noise is None else noise_step,
+            reward_seconds=reward_seconds,
         )
 
     def _look(self, cars: np.ndarray | None = None) -> None:

@@ -47,7 +47,7 @@ class Iteration:
     episodes: int  # finished so far
     finished: list[Episode]
     lap: Lap | None  # None: it is still being driven, elsewhere
-    learning: dict[str, float]  # loss, kl, entropy … as the agent reports them
+    learning: dict[str, float]  # loss, kl, entropy … as the agent reports them; reward_us: of a car's step
     play_seconds: float
     learn_seconds: float
     lap_seconds: float
@@ -119,7 +119,7 @@ class Trainer:
 
         finished = self.collector.play()
         play_seconds = lapse()
-        learning = self.agent.learn(self.collector.observations.current)
+        learning = self.agent.learn(self.collector.observations.current) | {"reward_us": self.collector.reward_us}
         learn_seconds = lapse()
         graph = self.freeze()
         freeze_seconds = lapse()

@@ -26,7 +26,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-Reward = Annotated[str | None, typer.Option(help="Reward function: a Python file, or the s3:// address of one.")]
+Reward = Annotated[
+    str | None,
+    typer.Option(help="Reward function: a Python file, a reward.yaml (another language), or the s3:// address of one."),
+]
 Track = Annotated[
     str | None,
     typer.Option(

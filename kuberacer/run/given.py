@@ -11,6 +11,7 @@ from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_keys import PARAMETERS
 from kuberacer.formats.yaml_input import read_mapping
 from kuberacer.run.files import must_exist, read_user_file
+from kuberacer.run.reward_file import reward_text
 from kuberacer.run.rivals import with_addresses, without
 
 
@@ -20,7 +21,7 @@ def common(
     """The parameters that `run` and `validate` share. Files are read here: stages and clusters get their texts."""
     if reward is not None and not reward.startswith("s3://"):
         os.environ["KUBERACER_REWARD_NAME"] = reward  # its text travels on; the errors in it are this file's
-        reward = read_user_file(Path(reward), "reward")
+        reward = reward_text(Path(reward))
     if track is not None and track.endswith(".npy") and not track.startswith("s3://"):
         must_exist(Path(track), "track")
     return {

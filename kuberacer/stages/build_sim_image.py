@@ -18,6 +18,7 @@ import numpy as np
 
 from kuberacer.cache import cache_folder
 from kuberacer.errors import UserError, run_main
+from kuberacer.formats.reward_document import DOCUMENT_NAME, is_document
 from kuberacer.reward.extra_modules import Module, install_locked, resolve
 from kuberacer.reward.source import DEFAULT_NAME
 from kuberacer.sim.track import Track, load_track
@@ -98,7 +99,8 @@ class Content:
         try:
             reward = reward_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"reward {reward_file} cannot be read: {error}", "give the path of a Python file") from None
+            remedy = "give the path of a reward's file"
+            raise UserError(f"reward {reward_file} cannot be read: {error}", remedy) from None
         return cls(reward, load_track(str(track_file)), parse_race(race), resolve(requirements))
 
     def write(self, parent: Path) -> tuple[Path, bool]:
@@ -112,7 +114,8 @@ class Content:
         with tempfile.TemporaryDirectory(dir=parent) as scratch:
             made = Path(scratch) / "content"
             made.mkdir()
-            (made / DEFAULT_NAME).write_text(self.reward, encoding="utf-8")
+            name = DOCUMENT_NAME if is_document(self.reward) else DEFAULT_NAME
+            (made / name).write_text(self.reward, encoding="utf-8")
             (made / ROUTE).write_bytes(route.getvalue())
             (made / RACE).write_text(json.dumps(self.race, sort_keys=True, indent=1) + "\n", encoding="utf-8")
             (made / LOCK).write_text(self.lock, encoding="utf-8")

@@ -14,7 +14,7 @@ from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_result import CarResult, RaceResult
 from kuberacer.reward.extra_modules import site_of
-from kuberacer.reward.process import RewardProcess
+from kuberacer.reward.open_reward import Reward, open_reward
 from kuberacer.rollout.deepracer_sim import given_simulators
 from kuberacer.rollout.entrants import Entrant
 from kuberacer.rollout.evaluation import Evaluation
@@ -108,11 +108,16 @@ class Rewards:
 
     def __init__(self, options: argparse.Namespace, track: Track, sim: RaceSim):
         site = site_of(json.loads(options.environment.read_text(encoding="utf-8")))
-        # Compiling takes longer than the few calls that are made here.
-        self.process: RewardProcess | None = RewardProcess(
-            options.reward_file.read_text(encoding="utf-8"), track, sim.cars, extra_paths=[site] if site else [],
-            objects=sim.values.objects, compile=False, seed=options.seed,
-        )  # fmt: skip
+        text = options.reward_file.read_text(encoding="utf-8")
+        self.process: Reward | None = None
+        try:
+            # Compiling takes longer than the few calls that are made here.
+            self.process = open_reward(
+                text, track, sim.cars, extra_paths=[site] if site else [], objects=sim.values.objects, compile=False,
+                seed=options.seed,
+            )  # fmt: skip
+        except UserError as error:
+            print(f"rewards in the trace are 0: {error.cause}", flush=True)
 
     def __call__(self, values: ParamArrays) -> np.ndarray:
         if self.process is not None:

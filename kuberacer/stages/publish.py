@@ -17,8 +17,11 @@ from kuberacer.errors import UserError, run_main
 from kuberacer.formats import car_archive
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.formats.race_result import METRICS, RESULT, RaceResult, TrackResult
-from kuberacer.report import model_card
+from kuberacer.formats.reward_document import DOCUMENT_NAME, is_document
+from kuberacer.report import history, model_card
 from kuberacer.report import took as taken
+from kuberacer.reward.open_reward import language, readable
+from kuberacer.reward.source import DEFAULT_NAME
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
@@ -71,6 +74,7 @@ def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dic
     summary = json.loads(options.summary.read_text(encoding="utf-8"))
     trials = [trial for result in race.tracks for trial in result.cars[0].trials]
     laps = [trial.seconds for trial in trials if trial.completed]
+    reward = options.reward_file.read_text(encoding="utf-8")
     made_of = {name: getattr(options, name.replace("-", "_")) for name in INPUT_FILES}
     return {
         "run": options.run,
@@ -89,13 +93,15 @@ def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dic
             "first_lap_s": summary["first_lap_s"],
             "steps": summary["steps"],
             "training_s": summary["seconds"],
+            "reward_us": mean_reward_us(history.read(options.history)),
         },
         "leaderboard": {"name": race.leaderboard_name, "type": race.leaderboard_type, "racer": race.racer},
         "evaluations": [evaluation(race, result) for result in race.tracks],
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "hyperparameters": used_hyperparameters(options),
         "metadata": json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8")),
-        "reward": options.reward_file.read_text(encoding="utf-8"),
+        "reward": readable(reward),
+        "reward_language": language(reward),
         "checks": json.loads(options.checks.read_text(encoding="utf-8"))["max_difference"],
         "took": taken.took(options.took),
         "digests": {name: model_card.digest(path) for name, path in made_of.items()},
@@ -142,6 +148,14 @@ def make_model_folder(options: argparse.Namespace) -> None:
     Checkpoints(best_checkpoint=entry, last_checkpoint=entry).write(folder / "deepracer_checkpoints.json")
 
 
+def mean_reward_us(rows: list[history.HistoryRow]) -> float | None:
+    """Microseconds that the reward took for a car's step; None for a training that did not measure it."""
+    steps = np.diff([row.steps for row in rows], prepend=0)
+    told = [(row.learning["reward_us"], n) for row, n in zip(rows, steps, strict=True) if "reward_us" in row.learning]
+    total = sum(n for _, n in told)
+    return round(float(sum(us * n for us, n in told) / total), 2) if total else None
+
+
 def update_leaderboards(race: RaceResult) -> None:
     """The run is published whatever becomes of these: they can be made again from what is there."""
     try:
@@ -166,13 +180,18 @@ def upload(options: argparse.Namespace) -> None:
         "report.html": options.report,
         "model_card.md": options.model_card,
         "model_card.json": options.model_card_json,
-        "reward_function.py": options.reward_file,
+        reward_name(options.reward_file): options.reward_file,
         "reward_map.png": options.reward_map_png,
     }
     for name, path in places.items():
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
             below = f"/{file.relative_to(path).as_posix()}" if path.is_dir() else ""
             store.put_file(f"{options.run}/{name}{below}", file)
+
+
+def reward_name(reward: Path) -> str:
+    """DeepRacer's tools look for the former."""
+    return DOCUMENT_NAME if is_document(reward.read_text(encoding="utf-8")) else DEFAULT_NAME
 
 
 def write(path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
+from kuberacer.formats.reward_document import is_document
 from kuberacer.formats.trace_columns import iterations_of, read_iterations
 from kuberacer.formats.write import write_atomically
 from kuberacer.report.replay import Replay, correlations, replay, write_csvs
@@ -24,7 +25,8 @@ from kuberacer.reward.source import DEFAULT_IMPORTS
 from kuberacer.rollout.race_rules import training_rules
 from kuberacer.sim.track import Track
 from kuberacer.stages.arguments import stage_parser
-from kuberacer.stages.validate_reward import extra_modules, read_reward
+from kuberacer.stages.reward_input import read_reward
+from kuberacer.stages.validate_reward import extra_modules
 
 RECORDED_DIGITS = 5e-5  # the trace's rounding of rewards
 AGREES = 1e-2
@@ -34,6 +36,10 @@ def main() -> None:
     options = arguments()
     run = options.run_folder
     text, name = read_reward(str(options.reward or run / "reward_function.py"))
+    if is_document(text):
+        raise UserError(
+            f"{name} is no Python reward", "name one: REWARD=my_reward.py; other languages are not replayed"
+        )
     given = parameters_of(run)
     requirements = options.requirements or given.get("requirements", "")
     modules, folder = extra_modules(requirements)

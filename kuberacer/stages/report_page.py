@@ -45,7 +45,7 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult, 
     return html.Page(
         title=options.run,
         subtitle=subtitle(options, card),
-        tiles=tiles(card["results"], race),
+        tiles=tiles(card["results"], card["reward_language"], race),
         figures=[
             ("Learning", LEARNING, learning_plots.curves(rows, episodes)),
             ("Learner", learner_caption(options.algorithm), learning_plots.learner(rows, options.algorithm)),
@@ -77,7 +77,7 @@ def subtitle(options: argparse.Namespace, card: dict[str, Any]) -> str:
     return f"{track['name']} · {track['length_m']:.1f} m · {options.algorithm} · seed {options.seed}"
 
 
-def tiles(results: dict[str, Any], race: RaceResult) -> list[tuple[str, str]]:
+def tiles(results: dict[str, Any], language: str, race: RaceResult) -> list[tuple[str, str]]:
     return [
         (f"{results['laps_completed']} of {results['trials']}", "laps completed"),
         (seconds(results["best_lap_s"]), "best lap, with penalties"),
@@ -86,6 +86,7 @@ def tiles(results: dict[str, Any], race: RaceResult) -> list[tuple[str, str]]:
         (f"{results['steps']:,}", "environment steps"),
         (f"{results['steps'] / max(results['training_s'], 1e-9):.0f}", "steps a second"),
         (seconds(results["training_s"]), "training"),
+        *reward_cost(results["reward_us"], language),
     ]
 
 
@@ -141,6 +142,11 @@ def fastest_way(folder: Path) -> np.ndarray | None:
     """The fastest lap on that track (n, 4): x, y, m/s, s."""
     path = folder / "0-fastest.npy"
     return np.load(path, allow_pickle=False) if path.exists() else None
+
+
+def reward_cost(us: float | None, language: str) -> list[tuple[str, str]]:
+    """The tile of what the reward cost."""
+    return [] if us is None else [(f"{us:.1f} µs", f"the reward in {language}, for a step of a car")]
 
 
 def yardstick(result: TrackResult) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
-from kuberacer.reward.process import RewardProcess
+from kuberacer.reward.open_reward import Reward
 from kuberacer.rollout.assemble import Episodes, PlayedElsewhere
 from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
@@ -127,7 +127,7 @@ def train(
     rivals: TrainingRivals,
     hyper: Hyperparameters,
     agent: Agent,
-    reward: RewardProcess,
+    reward: Reward,
     records: Records,
     checkpoints: Checkpointing,
     live: Live,

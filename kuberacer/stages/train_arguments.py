@@ -17,7 +17,7 @@ def arguments() -> argparse.Namespace:
         "python -m kuberacer.stages.train --reward-file rewards/follow_center_line.py --track-file track.npy "
         "--track-name kidney --environment environment.json --minutes 2 --run my-run --checkpoint checkpoint …",
     )
-    parser.add_argument("--reward-file", type=Path, required=True, help="Python source")
+    parser.add_argument("--reward-file", type=Path, required=True, help="what validate_reward wrote")
     parser.add_argument("--track-file", type=Path, required=True, help="route, .npy")
     parser.add_argument("--track-name", required=True)
     parser.add_argument("--environment", type=Path, required=True, help="what build_sim_image wrote, JSON")

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
-from kuberacer.reward.source import DEFAULT_IMPORTS, DEFAULT_NAME, RewardSource
+from kuberacer.formats.reward_document import RewardDocument, is_document
+from kuberacer.reward.source import DEFAULT_IMPORTS, RewardSource
 from kuberacer.stages.arguments import stage_parser
+from kuberacer.stages.reward_input import read_reward
 
 if TYPE_CHECKING:
     from kuberacer.reward.trial import Trial
@@ -24,11 +26,7 @@ if TYPE_CHECKING:
 def main() -> None:
     options = arguments()
     text, name = read_reward(options.reward)
-    modules, folder = extra_modules(options.requirements)
-    more = {module.strip().partition(".")[0] for module in options.allowed_imports.split(",") if module.strip()}
-    allowed = DEFAULT_IMPORTS | more | modules
-    # What can be seen without running anything comes before the slower imports.
-    RewardSource.check(text, name, allowed)
+    allowed, folder = check_source(text, name, options)
     race = RaceConfig.parse(options.race, "training")
     evaluation = RaceConfig.for_evaluation(options.race, options.evaluation)
     # Not at the top: the checks above answer at once.
@@ -46,7 +44,7 @@ def main() -> None:
             picture = draw(found, track, title) if options.reward_map or options.reward_map_png else b""
             with compiling.result() as process:
                 path, why_plain = process.path, process.why_plain
-    how = "compiled" if path == "compiled" else f"plain Python, {found.call_us:.1f} µs a call ({why_plain})"
+    how = how_it_runs(path, why_plain, found.call_us)
     facts = summary(found, how)
     write_outputs(options, text, track, picture, page(options, found, picture, title, facts))
     print(f"{title}: " + "; ".join(f"{key} {value}" for key, value in facts), flush=True)
@@ -56,14 +54,14 @@ def arguments() -> argparse.Namespace:
     parser = stage_parser(
         "validate_reward", __doc__, "python -m kuberacer.stages.validate_reward --reward my_reward.py --track hairpin"
     )
-    parser.add_argument("--reward", required=True, help="Python source, path of a .py file, or s3:// address of one")
+    parser.add_argument("--reward", required=True, help="text, path or s3:// address: Python, or a reward.yaml")
     parser.add_argument("--track", required=True, help="own track's name, path of a .npy or folder, or s3:// address")
     parser.add_argument("--race", default="", help="DeepRacer's training YAML, text (default: a time trial)")
     parser.add_argument("--evaluation", default="", help="YAML keys that replace those of --race, text")
     parser.add_argument("--allowed-imports", default="", help="more modules that it may import, separated by commas")
     parser.add_argument("--requirements", default="", help="pip requirement lines of what it imports")
     outputs = parser.add_argument_group("outputs (each optional)")
-    outputs.add_argument("--reward-file", type=Path, help="the reward function's source")
+    outputs.add_argument("--reward-file", type=Path, help="the reward: Python source, or a reward.json with its files")
     outputs.add_argument("--track-file", type=Path, help="the track's route (.npy)")
     outputs.add_argument("--track-name", type=Path, help="file for the track's name")
     outputs.add_argument("--reward-map", type=Path, help="the reward over the track, a page (HTML)")
@@ -71,19 +69,30 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_reward(given: str) -> tuple[str, str]:
-    """(source, its file's name for messages) of what --reward got.
+def check_source(text: str, name: str, options: argparse.Namespace) -> tuple[frozenset[str], Path | None]:
+    """(what a Python reward may import, the folder with its modules): what can be seen without running anything, before
+    the slower imports. Raises UserError."""
+    if is_document(text):
+        for what in ("requirements", "allowed_imports"):
+            if getattr(options, what).strip():
+                language = RewardDocument.parse(text, name).language
+                raise UserError(
+                    f"{what} is given, and {name} is a reward in {language}",
+                    f"leave out {what}; what the program needs comes with its files or lies in the image",
+                )
+        return frozenset(), None
+    modules, folder = extra_modules(options.requirements)
+    more = {module.strip().partition(".")[0] for module in options.allowed_imports.split(",") if module.strip()}
+    allowed = DEFAULT_IMPORTS | more | modules
+    RewardSource.check(text, name, allowed)
+    return allowed, folder
 
-    A source has no name; whoever has read it from a file may say so in KUBERACER_REWARD_NAME."""
-    if given.startswith("s3://"):
-        return _decoded(_from_store(given), given), given.rpartition("/")[2]
-    path = Path(given) if "\n" not in given and len(given) < 4096 else None
-    if path is not None and (given.endswith(".py") or path.is_file()):
-        try:
-            return _decoded(path.read_bytes(), given), path.name
-        except OSError as error:
-            raise UserError(f"reward {given} cannot be read: {error.strerror}", "check the path") from None
-    return given, Path(os.environ.get("KUBERACER_REWARD_NAME") or DEFAULT_NAME).name
+
+def how_it_runs(path: str, why_plain: str, call_us: float) -> str:
+    if path == "compiled":
+        return path
+    what = "plain Python" if path == "plain" else path
+    return f"{what}, {call_us:.1f} µs a call" + (f" ({why_plain})" if why_plain else "")
 
 
 def check_races(race: RaceConfig, evaluation: RaceConfig, track: "Track") -> tuple[int, set[int]]:
@@ -113,24 +122,6 @@ def check_rivals(race: RaceConfig, evaluation: RaceConfig) -> None:
 
         for address in sorted(wanted):
             check_model(StoreSettings.from_environment(), address, "best")
-
-
-def _decoded(data: bytes, origin: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"reward {origin} is not UTF-8 text: {error.reason} at byte {error.start}", "save it as UTF-8"
-        ) from None
-
-
-def _from_store(address: str) -> bytes:
-    from kuberacer.settings import StoreSettings
-    from kuberacer.store.client import ObjectStore, split_address
-
-    bucket, key = split_address(address)
-    settings = StoreSettings.from_environment().model_copy(update={"kuberacer_s3_bucket": bucket})
-    return ObjectStore(settings).get_bytes(key)
 
 
 def s3_client(track: str) -> Any:

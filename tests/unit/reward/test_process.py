@@ -256,6 +256,35 @@ def test_kernel_limit(name, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["old"]
 
 
+# What differs for a program that takes the process' place, and for a compiler.
+OTHER_PURPOSES = {
+    ("program", "socket.socket()"): "PermissionError",
+    ("program", "os.fork()"): "PermissionError",
+    ("program", "os.kill({parent}, 0)"): "PermissionError",
+    ("program", "os.open('{tmp}/old', os.O_RDWR)"): "PermissionError",
+    ("program", "os.execv('/bin/echo', ['echo', 'ran', '1', '1', '1'])"): "ran",
+    ("build", "socket.socket()"): "PermissionError",
+    ("build", "os.kill({parent}, 0)"): "PermissionError",
+    ("build", "os._exit(0) if os.fork() == 0 else os.wait()"): "done",
+}
+
+
+@pytest.mark.parametrize(("purpose", "action"), OTHER_PURPOSES)
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+def test_system_calls_by_purpose(purpose, action, tmp_path):
+    (tmp_path / "old").write_text("old")
+    # The files are free here, so that the system calls' own limit shows.
+    code = LIMITED.replace("kernel_limits.limit_files(readable)", "True")
+    code = code.replace("limit_system_calls()", f"limit_system_calls({purpose!r})")
+    code = code.format(action=action.format(tmp=tmp_path, parent=os.getpid()))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    result, *held = ended.stdout.split()
+    if held[2] == "0":
+        pytest.skip("this kernel or container does not allow the limit")
+    assert result == OTHER_PURPOSES[purpose, action]
+
+
 def test_limits_leave_python_working():
     code = LIMITED.format(action="import decimal, threading; t = threading.Thread(target=print); t.start(); t.join()")
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -52,6 +52,7 @@ def made_up(
         ends=ended,
         trace=trace,
         objects=np.ones((time, objects), OBJECT) if objects else None,
+        reward_seconds=0.25,
         noise_seed=7 if noise else None,
         noise_episode=np.zeros((time + 1, cars), np.int64) if noise else None,
         noise_step=np.zeros((time + 1, cars), np.int64) if noise else None,

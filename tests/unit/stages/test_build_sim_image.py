@@ -113,6 +113,33 @@ def test_modules_come_back_on_another_machine(place, monkeypatch):
     assert site_of({**made, "modules": [], "site": None}) is None
 
 
+def test_too_many_modules_are_refused(place, monkeypatch):
+    from kuberacer.errors import UserError
+    from kuberacer.reward import extra_modules
+
+    monkeypatch.setattr(extra_modules, "MOST_MIB", 0)
+    with pytest.raises(UserError, match="the reward's modules take 0 MiB, at most 0 are taken"):
+        extra_modules.install("lanes")
+    assert not list((place / "cache" / "modules").iterdir())
+
+
+def test_a_package_of_the_real_index(tmp_path):
+    """colorama is 25 kB and needs nothing: resolved, locked, installed, imported within the limits."""
+    reward = "from colorama import Fore\ndef reward_function(params):\n    return float(len(Fore.RED))\n"
+    environment = {**os.environ, "KUBERACER_CACHE": str(tmp_path)}
+    command = [sys.executable, "-m", "kuberacer.stages.validate_reward", "--reward", reward, "--track", "pebble"]
+    ended = subprocess.run(
+        [*command, "--requirements", "colorama==0.4.6"], capture_output=True, text=True, env=environment
+    )
+    if "the package index cannot be reached" in ended.stderr:
+        pytest.skip("no package index can be reached from here")
+    assert ended.returncode == 0, ended.stderr
+    assert "min 5.000; mean 5.000" in ended.stdout
+    (locked,) = (tmp_path / "resolved").iterdir()
+    ((name, version, digest),) = json.loads(locked.read_text())
+    assert (name, version, len(digest)) == ("colorama", "0.4.6", 64)
+
+
 def test_a_changed_wheel_is_refused(place):
     from kuberacer.errors import UserError
     from kuberacer.reward.extra_modules import Module, install_locked

@@ -279,3 +279,40 @@ def test_a_reward_is_tried_with_the_objects_of_its_races(race, evaluation, fault
     ended = run_stage("--reward", NEEDS_OBJECTS, "--track", "pebble", "--race", race, "--evaluation", evaluation)
     assert ended.returncode == fault, ended.stderr
     assert ("reward_function.py:2: IndexError" in ended.stderr) == fault
+
+
+SHELL = """kuberacer_reward: 1
+command: [sh, go.sh]
+files:
+  go.sh: |
+    read line; echo '{"kuberacer_reward": 1, "keys": ["speed"]}'
+    while read line; do ANSWER; done
+"""
+
+
+def test_a_program_is_tried_like_a_function(tmp_path):
+    """It answers with too few rewards: the trial says so, with the file's name and the car's state."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(SHELL.replace("ANSWER", "echo '{\"rewards\": [1.0]}'"))
+    ended = run_stage("--reward", str(path), "--track", "pebble")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: mine.yaml: sh: it gives 1 rewards for 37 cars, for car 0 at step 1")
+
+
+def test_requirements_are_for_python(tmp_path):
+    ended = run_stage("--reward", SHELL, "--track", "pebble", "--requirements", "lanes")
+    assert ended.returncode == 1
+    assert "requirements is given, and reward_function.py is a reward in sh" in ended.stderr
+
+
+def test_a_yaml_file_without_its_version(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("command: [node, reward.js]\n")
+    ended = run_stage("--reward", str(path), "--track", "pebble")
+    assert ended.stderr.startswith("error: mine.yaml does not say which version of the protocol")
+
+
+def test_a_pasted_document_has_its_files_with_it():
+    ended = run_stage("--reward", "kuberacer_reward: 1\ncommand: [node, a.js]\nfiles: [a.js]\n", "--track", "pebble")
+    assert "the file a.js is named, but it is not here" in ended.stderr
+    assert "files: {name: text}" in ended.stderr
