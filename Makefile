@@ -109,6 +109,7 @@ leaderboard: setup ## rank the published models, of the bucket of KUBERACER_S3_B
 .PHONY: replay-reward
 replay-reward: setup ## what a reward function would have given for what a run has driven: [RUN=latest] [REWARD=file] [ITERATIONS=5-20]
 	@$(KUBERACER) replay-reward $(if $(RUN),'$(RUN)') $(call given,REWARD ITERATIONS REQUIREMENTS)
+
 .PHONY: clean-run
 clean-run: setup ## remove a run, from here, the store and the cluster; shows it and asks: RUN=name [YES=1] [STOP=1]
 	@$(KUBERACER) clean '$(RUN)' $(if $(YES),--yes) $(if $(STOP),--stop)
@@ -119,6 +120,14 @@ asked = $(foreach v,$(1),$(if $(filter command,$(origin $(v))),--$(call lower,$(
 .PHONY: watch
 watch: $(ENVS)/tools/.ready $(ENVS)/watch/.ready ## the live view: a web page of the runs, of the bucket of KUBERACER_S3_BUCKET or of out/: [RUN=run|latest] [PORT=8080] [HOST=127.0.0.1] [TOKEN=…]
 	@$(if $(filter command,$(origin TOKEN)),KUBERACER_WATCH_TOKEN='$(TOKEN)') exec $(KUBERACER) watch $(call asked,RUN PORT HOST)
+
+.PHONY: prune
+prune: setup ## remove old runs by a policy; only says which without YES=1: [NEWEST=10] [DAYS=30] [BEST=1] [YES=1]
+	@$(KUBERACER) prune $(call given,NEWEST DAYS BEST) $(if $(YES),--yes)
+
+.PHONY: cost
+cost: setup ## what a run took, and with a price table what it cost: [RUN=latest] [PRICES=file]
+	@$(KUBERACER) cost '$(or $(RUN),latest)' $(call given,PRICES)
 
 .PHONY: compile
 compile: setup ## compile the pipeline for upload in the Kubeflow UI

@@ -7,6 +7,7 @@ KUBERACER_TRAINER_GPUS           GPUs of the trainer, 0: none
 KUBERACER_TRAINER_GPU_RESOURCE   what the nodes call them (nvidia.com/gpu)
 KUBERACER_TRAINER_NODE_SELECTOR  label=value, separated by commas
 KUBERACER_TRAINER_TOLERATIONS    key[=value][:effect], separated by commas
+KUBERACER_KEEP_GRAPHS            every so many-th frozen graph of a training is kept
 """
 
 import os
@@ -28,6 +29,8 @@ def small(task: dsl.PipelineTask) -> dsl.PipelineTask:
 def trainer(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """The stage that learns: on the GPU pool when there is one."""
     _asks(task, *_TRAINER)
+    if graphs := os.environ.get("KUBERACER_KEEP_GRAPHS"):
+        task.set_env_variable("KUBERACER_KEEP_GRAPHS", graphs)
     gpus = trainer_gpus()
     if gpus:
         task.set_accelerator_type(os.environ.get("KUBERACER_TRAINER_GPU_RESOURCE", "nvidia.com/gpu"))

@@ -1,6 +1,7 @@
 """What a training keeps in the object store at every iteration, sent while the next one is played.
 
-<run>/checkpoints: everything that resuming needs. <run>/model/model_N.pb: the frozen graph of every iteration.
+<run>/checkpoints: everything that resuming needs. <run>/model/model_N.pb: the frozen graph of every iteration, or of
+every k-th (KUBERACER_KEEP_GRAPHS).
 <run>/model/deepracer_checkpoints.json: which is the best and which the last.
 <run>/training-simtrace/N-iteration.csv: what the cars did.
 """
@@ -23,6 +24,7 @@ from kuberacer.rollout.trace import Played
 from kuberacer.rollout.trainer import Iteration, Progress
 from kuberacer.store.checkpoints import CheckpointStore, Manifest
 from kuberacer.store.client import ObjectStore
+from kuberacer.store.graphs import kept_every, thin_graphs
 from kuberacer.store.persevere import persevere
 
 KEPT = 3  # whole checkpoints, beside the best: 140 MB each
@@ -37,6 +39,7 @@ class Checkpointing:
         self.agent, self.records, self.store, self.run, self.work = agent, records, store, run, work
         self.checkpoints = CheckpointStore(store, run)
         self.graph = work / "model.pb"
+        self.every = kept_every()
         self._sender = ThreadPoolExecutor(1, "send-checkpoint")
         self._sending: list[Future[None]] = []
         self._last_try: float | None = None  # when sending is given up, once the training is leaving
@@ -119,7 +122,7 @@ class Checkpointing:
 
     def finish(self) -> None:
         """Keep only what a finished training needs of the store: the best checkpoint, and the last to go on from."""
-        self.checkpoints.prune(1)
+        thin_graphs(self.store, self.run, self.checkpoints.prune(1), self.every)
 
     def fetch_traces(self, folder: Path) -> None:
         """The sim traces of all iterations, of earlier starts of this run too."""
@@ -141,7 +144,7 @@ class Checkpointing:
         self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
         self.checkpoints.save(folder, iteration, lap)
         self._list_checkpoints()
-        self.checkpoints.prune(KEPT, KEPT_WAITING)
+        thin_graphs(self.store, self.run, self.checkpoints.prune(KEPT, KEPT_WAITING), self.every)
         shutil.rmtree(folder)
         graph.unlink()
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kuberacer.errors import UserError
-from kuberacer.run import given
+from kuberacer.run import given, upkeep
 from kuberacer.run.interrupts import Interrupted, Stopped, raised_on_signals
+from kuberacer.run.record import run_named
 
 if TYPE_CHECKING:
     from kuberacer.run.remote.race import OnCluster
@@ -135,7 +136,7 @@ def run(
         "registry": registry,
     }
     parameters |= given.races(race, evaluation, parameters)
-    resume = _run_named(out, resume) if resume else None
+    resume = run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)
     run_pipeline("race", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
 
@@ -186,7 +187,7 @@ def sweep(
     }
     parameters |= given.races(race, None, parameters)
     del parameters["evaluation"]
-    resume = _run_named(out, resume) if resume else None
+    resume = run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, False, pending_minutes)
     run_pipeline("sweep", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
 
@@ -245,7 +246,7 @@ def replay_reward(
     """
     from kuberacer.run.replay import replay
 
-    raise typer.Exit(replay(out / _run_named(out, run), reward, iterations, requirements, allowed_imports or ""))
+    raise typer.Exit(replay(out / run_named(out, run), reward, iterations, requirements, allowed_imports or ""))
 
 
 @app.command(epilog="Example: kuberacer watch --run latest")
@@ -264,23 +265,7 @@ def watch(
     serve(out, run, port, host)
 
 
-@app.command(epilog="Example: kuberacer clean kidney-20260301-101500")
-def clean(
-    run: Annotated[str, typer.Argument(help="A run: its name, or `latest`.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="End the run first when it is going on.")] = False,
-    keep_results: Annotated[
-        bool, typer.Option("--keep-results", help="Remove a run from its cluster only: folder and checkpoints stay.")
-    ] = False,
-    out: Out = Path("out"),
-) -> None:
-    """Remove a run with everything of it: its folder, its objects in the store, what it has on a cluster.
-
-    Shows what goes and how large it is, asks, and says what was removed and what remains.
-    """
-    from kuberacer.run.clean import clean as clean_run
-
-    clean_run(out, _run_named(out, run), yes, stop, keep_results)
+upkeep.add_to(app)
 
 
 @app.command(name="compile", epilog="Example: kuberacer compile pipelines/sweep.py --output build/sweep.argo.yaml")
@@ -306,10 +291,6 @@ def compile_(
     for target in targets:
         write_text(target, compile_argo(text) if target.name.endswith(".argo.yaml") else text)
         print(target)
-
-
-def _run_named(out: Path, name: str) -> str:
-    return (out / "latest").resolve().name if name == "latest" and (out / "latest").exists() else name
 
 
 def _where(backend: Backend | None, resumed: Path | None, detach: bool, pending_minutes: float) -> "OnCluster | None":

@@ -98,7 +98,7 @@ def pipeline_text(name: str, cache: Path) -> str:
     by its sources."""
     digest = hashlib.sha256(version("kfp").encode())
     for variable in sorted(os.environ):  # what components/images.py and components/pools.py read
-        if variable.startswith(("KUBERACER_IMAGE", "KUBERACER_TRAINER_")):
+        if variable.startswith(("KUBERACER_IMAGE", "KUBERACER_TRAINER_", "KUBERACER_KEEP_GRAPHS")):
             digest.update(f"{variable}={os.environ[variable]}".encode())
     for pattern in _SOURCES:
         for path in sorted(_ROOT.glob(pattern)):

@@ -17,6 +17,7 @@ from kuberacer.run.compile import pipeline_text
 from kuberacer.run.interrupts import Interrupted, Stopped, run_interruptible
 from kuberacer.run.local import Environments, LocalRunner
 from kuberacer.run.local.cache import TaskCache
+from kuberacer.run.prices import Prices
 from kuberacer.run.progress import Progress, stage_name
 from kuberacer.run.record import (
     RecordFile,
@@ -51,6 +52,7 @@ def run_pipeline(
     where none are given; where: None for this machine. Raises UserError when a stage fails and Stopped when the user
     ends the run; what is finished is kept in both cases.
     """
+    Prices.given(None)  # a fault in it should not be told of at the end
     pipeline = read_pipeline(compiled_text(name, out), f"pipelines/{name}.py")
     parameters = {**read_parameters(out / resume, name), **given} if resume else dict(given)
     values = {name: parameters.get(name, spec.default) for name, spec in pipeline.root.parameters.items()}

@@ -104,6 +104,11 @@ class RecordFile:
         write_text(self.path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
+def run_named(out: Path, name: str) -> str:
+    """A run's name, also of `latest`."""
+    return (out / "latest").resolve().name if name == "latest" and (out / "latest").exists() else name
+
+
 def read_parameters(folder: Path, pipeline: str) -> dict[str, Any]:
     """What an earlier run of a pipeline was given. Raises UserError when there is no such run."""
     found = _read(folder)

@@ -11,6 +11,7 @@ from kuberacer.formats.evaluation_metrics import read_evaluation
 from kuberacer.formats.live import about_key
 from kuberacer.run.local.artifacts import Artifact
 from kuberacer.run.local.cache import Outputs
+from kuberacer.run.prices import Prices, cost_of
 from kuberacer.run.record import RunRecord
 from kuberacer.took import line
 
@@ -93,9 +94,19 @@ def _copy(source: Path, place: Path) -> None:
     part.replace(place)
 
 
+def _cost(record: RunRecord) -> str:
+    """What KUBERACER_PRICES makes of it."""
+    found = Prices.given(None)
+    if found is None:
+        return ""
+    cost = cost_of(record.took(), found[0], record.remote is not None, None)
+    left_out = ", ".join(["storage", *(part.what for part in cost.missing)])
+    return f"; cost: {cost.total:.4f} {found[0].currency} without {left_out}"
+
+
 def closing_lines(record: RunRecord, folder: Path) -> list[str]:
     """The last lines that a person reads."""
-    took = f"took: {line(record.took())}"
+    took = f"took: {line(record.took())}{_cost(record)}"
     if record.pipeline == "sweep":
         rows = (folder / "sweep.md").read_text(encoding="utf-8").splitlines()
         return [*(row for row in rows if row.startswith("|")), took, f"report: {folder / 'report.html'}"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["run", "validate", "tracks", "compile", "clean", "replay-reward"]
+COMMANDS = ["run", "validate", "tracks", "compile", "clean", "prune", "cost", "replay-reward"]
 
 
 def kuberacer(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kuberacer.retention import Policy
+
 ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "manifests"
 OVERLAYS = sorted(path.parent.name for path in (MANIFESTS / "overlays").glob("*/kustomization.yaml"))
@@ -128,6 +130,26 @@ def test_scratch_store_has_no_volume_to_wait_for(tmp_path):
     assert "volumeClaimTemplates" not in store["spec"]
     volumes = {volume["name"]: volume for volume in store["spec"]["template"]["spec"]["volumes"]}
     assert "emptyDir" in volumes["data"]
+
+
+@needs_kubectl
+def test_retention_is_added_on_demand_and_unprivileged(tmp_path):
+    assert not any("components/retention" in path.read_text() for path in MANIFESTS.glob("overlays/*/*.yaml"))
+    folder = ROOT / "build" / tmp_path.name
+    folder.mkdir(parents=True)
+    try:
+        lines = ["resources: [../../manifests/overlays/argo]", "components: [../../manifests/components/retention]"]
+        (folder / "kustomization.yaml").write_text("\n".join(lines))
+        documents = rendered(folder)
+    finally:
+        shutil.rmtree(folder)
+    (job,) = of_kind(documents, "CronJob")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    test_workloads_are_unprivileged_and_limited([{**job["spec"]["jobTemplate"], "kind": "Job"}])
+    (container,) = pod["containers"]
+    assert container["command"][1:] == ["-m", "kuberacer.stages.prune_runs", "--yes"]
+    (policy,) = [d["data"] for d in of_kind(documents, "ConfigMap") if d["metadata"]["name"] == "kuberacer-retention"]
+    assert Policy.from_environment(policy) == Policy(10, 30.0, 1, True)
 
 
 def test_third_party_is_referenced_at_pinned_versions():
