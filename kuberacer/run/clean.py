@@ -73,9 +73,15 @@ def _find(stack: contextlib.ExitStack, out: Path, folder: Path, stop: bool, keep
     record = _record(folder)
     found = Found()
     if record.get("remote"):
-        from kuberacer.run.remote.clean import of_cluster  # not at the top: the cluster's client is slow to import
+        # Not at the top: the cluster's client is slow to import.
+        from kuberacer.run.remote.clean import of_cluster
+        from kuberacer.run.remote.cluster import Unreachable
 
-        of_cluster(stack, folder, record, stop, keep_results, found)
+        try:
+            of_cluster(stack, folder, record, stop, keep_results, found)
+        except Unreachable as error:
+            alone = f"if that cluster is gone for good, remove the folder alone: rm -r {folder}"
+            raise UserError(error.cause, f"{error.remedy}; {alone}") from error
     elif keep_results:
         raise UserError(f"the run {folder.name} ran on this machine", "without --keep-results it is removed from here")
     if keep_results:

@@ -13,7 +13,7 @@ from kuberacer.run.remote.cluster import NotThere
 from kuberacer.run.remote.follow import until_ended
 from kuberacer.run.remote.model import RUN_LABEL, Engine
 from kuberacer.run.remote.race import engine_of
-from kuberacer.run.remote.stores import runs_store
+from kuberacer.run.remote.stores import STORE_SECRET, runs_store
 from kuberacer.run.spec import read_pipeline
 from kuberacer.run.spec.model import Component, Graph, Pipeline
 from kuberacer.run.things import Thing, objects
@@ -33,14 +33,21 @@ def of_cluster(
         engine = stack.enter_context(engine_of(remote.backend, remote.namespace))
         _end(engine, remote.id, folder.name, stop)
         if not keep_results:
-            found.things += _artifacts(engine, remote.id, own)
+            things = _artifacts(engine, remote.id, own)
+            if things is None:
+                found.remains.append(f"artifacts of {remote.id}: {remote.backend} has forgotten where they lie")
+            found.things += things or []
         what = f"{remote.backend} run {remote.id} in {remote.namespace}, with its pods, Jobs and Services"
         found.things.append(Thing(what, lambda engine=engine, id=remote.id: _delete(engine, id, folder.name)))  # type: ignore[misc]
     if keep_results:
         found.remains.append(f"{folder} and its objects in the store")
         return
     cluster = engine.cluster
-    store = stack.enter_context(runs_store(cluster, remotes[-1].namespace))
+    namespace = remotes[-1].namespace
+    if cluster.secret(namespace, STORE_SECRET) is None:  # it was taken out of the cluster, with its store
+        found.remains.append(f"its objects, where the store is still there: {namespace} has no secret {STORE_SECRET}")
+        return
+    store = stack.enter_context(runs_store(cluster, namespace))
     found.things += things_of_store(store, folder.name)
 
 
@@ -72,14 +79,18 @@ def _own_steps(pipeline: Pipeline) -> set[str]:
     return of(pipeline.root)
 
 
-def _artifacts(engine: Engine, id: str, own: set[str]) -> list[Thing]:
-    """What the engine keeps of the steps' outputs, as far as no remembered step of another run may read it."""
+def _artifacts(engine: Engine, id: str, own: set[str]) -> list[Thing] | None:
+    """What the engine keeps of the steps' outputs, as far as no remembered step of another run may read it.
+
+    None when the engine does not know the run any more."""
     stores: dict[str, tuple[ObjectStore, list[str]]] = {}
-    with contextlib.suppress(NotThere):
+    try:
         for path, store, key in engine.artifacts(id):
             if path.rpartition(".")[2].partition("[")[0] in own:
                 _, places = stores.setdefault(store.address(""), (store, []))
                 places += [key, f"{key.rstrip('/')}/"]
+    except NotThere:
+        return None
     found = (
         objects(store, places, f"artifacts of its steps in {address}") for address, (store, places) in stores.items()
     )

@@ -23,7 +23,7 @@ class NotThere(UserError):
 
 
 class Unreachable(UserError):
-    """The API server does not answer; it may again."""
+    """The API server does not answer, or none is named; it may again."""
 
 
 class Cluster:
@@ -38,7 +38,7 @@ class Cluster:
                 config.load_incluster_config()
                 self.inside = True
             except config.ConfigException:
-                raise UserError(
+                raise Unreachable(
                     f"no Kubernetes cluster is configured: {error}",
                     "set KUBECONFIG to the kubeconfig of your cluster, or run here: BACKEND=local",
                 ) from None

@@ -14,6 +14,8 @@ import pytest
 
 from kuberacer.errors import UserError
 from kuberacer.run.clean import clean
+from kuberacer.run.remote.clean import _own_steps
+from kuberacer.run.spec import read_pipeline
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 
@@ -128,6 +130,23 @@ def test_a_folder_that_is_no_run_is_refused(out: Path) -> None:
     with pytest.raises(UserError, match="there is no run holiday"):
         clean(out, "holiday", sure=True)
     assert (out / "holiday" / "photo.jpg").exists()
+
+
+def test_a_run_whose_cluster_is_away_stays_and_says_what_to_do(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(out / "none"))
+    make_run(out, "far", remote={"backend": "argo", "namespace": "kuberacer", "id": "far-x7"})
+    with pytest.raises(UserError, match="no Kubernetes cluster") as caught:
+        clean(out, "far", sure=True)
+    assert f"rm -r {out / 'far'}" in caught.value.remedy
+    assert (out / "far" / "run.json").exists()
+
+
+def test_only_steps_that_know_the_run_have_artifacts_of_its_own() -> None:
+    golden = Path(__file__).parents[2] / "golden"
+    of = {name: _own_steps(read_pipeline((golden / f"{name}.yaml").read_text())) for name in ("race", "sweep")}
+    assert of["race"] == {"build-sim-image", "train", "evaluate", "publish"}
+    assert "train" in of["sweep"]
+    assert "validate-reward" not in of["sweep"]
 
 
 def kuberacer_clean(out: Path, *arguments: str) -> list[str]:
