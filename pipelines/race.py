@@ -78,7 +78,7 @@ def race(
         algorithm: clipped_ppo, sac or dqn.
         hyperparameters: DeepRacer's hyperparameters.json: paste it. Empty: KubeRacer's defaults.
         metadata: DeepRacer's model_metadata.json with the action space: paste it. Empty: KubeRacer's default.
-        preset: Python source of an rl_coach preset that replaces algorithm and hyperparameters. Empty: none.
+        preset: Python source of an rl_coach preset, which decides on the algorithm. Empty: none.
         minutes: How long to train, in minutes. 0: until `steps`.
         steps: After how many environment steps to stop training. 0: no limit.
         cars: Cars that drive at once in the trainer itself, when there are no rollout workers.
@@ -185,8 +185,6 @@ def race(
             evaluate_usage=evaluated.outputs["usage"],
             race=race,
             evaluation=evaluation,
-            algorithm=algorithm,
-            hyperparameters=hyperparameters,
             seed=seed,
             run=run,
             job=job,

@@ -37,8 +37,6 @@ def publish(
     usage: dsl.Output[dsl.Artifact],
     race: str = "",
     evaluation: str = "",
-    algorithm: str = "clipped_ppo",
-    hyperparameters: str = "",
     seed: int = 0,
     run: str = "",
     job: str = "",
@@ -76,8 +74,6 @@ def publish(
         usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         race: DeepRacer's training YAML that was given.
         evaluation: YAML keys for the evaluation that were given.
-        algorithm: The algorithm that trained it.
-        hyperparameters: The hyperparameters that were given.
         seed: The seed that was given.
         run: Name of the run, below which everything is uploaded. Default: `job`.
         job: What the pipeline's engine calls this run.
@@ -134,10 +130,6 @@ def publish(
             race,
             "--evaluation",
             evaluation,
-            "--algorithm",
-            algorithm,
-            "--hyperparameters",
-            hyperparameters,
             "--seed",
             seed,
             "--run",

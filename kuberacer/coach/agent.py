@@ -1,4 +1,4 @@
-"""What the three agents have in common: acting for N cars, counting, learning, saving."""
+"""What all agents have in common: acting for N cars, counting, learning, saving."""
 
 import time
 from abc import ABC, abstractmethod
@@ -14,6 +14,7 @@ from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.exploration import Exploration
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.normals import normals_of
 from kuberacer.coach.segment import Segment
 from kuberacer.coach.sensors import Input, Observation, arrays
 from kuberacer.errors import UserError
@@ -222,7 +223,13 @@ class Agent(ABC):
     def export_for_rollouts(self, path: Path | str) -> list[str]:
         """Write the policy with all that exploring needs; the names of its outputs: probabilities or values, or mean
         and deviation."""
-        return freeze.export_for_rollouts(self.coach, self.metadata, self._policy_tensors(), Path(path))
+        tensors = self._policy_tensors()
+        noisy = normals_of(*(tensor for tensor, _ in tensors))
+        draw = self._normals if noisy else None
+        return freeze.export_for_rollouts(self.coach, self.metadata, tensors, Path(path), draw)
+
+    def _normals(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.rng.standard_normal(shape, np.float32)
 
     def close(self) -> None:
         self.coach.close()

@@ -6,6 +6,8 @@ from kuberacer.errors import UserError
 
 POINTER = ".coach_checkpoint"  # holds the newest checkpoint's name
 STATE = "kuberacer_state.json"
+HYPERPARAMETERS = "hyperparameters.json"  # what train adds: all that have a value
+PRESET = "preset.py"  # and the preset's source, where there is one
 PARTS = (".data-00000-of-00001", ".index", ".meta")
 
 

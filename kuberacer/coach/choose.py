@@ -35,7 +35,8 @@ def squashed_noise(mean: np.ndarray, deviation: np.ndarray, normals: np.ndarray)
 @dataclass(frozen=True)
 class Explore:
     """What to explore with. kind: "categorical" draws from probabilities, "epsilon" is greedy but for a share `value`,
-    "gaussian" and "sac" draw around a mean, "random" draws uniformly and does not ask the network."""
+    "gaussian" and "sac" draw around a mean, with the deviation `value` where the network gives none, "random" draws
+    uniformly and does not ask the network."""
 
     kind: str
     value: float = 0.0
@@ -60,6 +61,9 @@ class Explore:
         if self.kind == "epsilon":
             random = rng.integers(policy.shape[1], size=cars)
             return e_greedy(policy, np.full(cars, self.value), rng.random(cars), random).astype(np.int32)
+        if deviation is None and self.kind == "gaussian":  # of an actor without one; its critic knows -1..1 only
+            noise = np.full(policy.shape, self.value)
+            return np.clip(additive_noise(policy, noise, rng.standard_normal(policy.shape)), -1, 1)
         if deviation is None:
             raise ValueError(f"{self.kind} needs a deviation")
         if self.kind == "sac":
@@ -78,7 +82,7 @@ class Explore:
             greedy = policy.argmax(axis=1) == actions
             found = np.log(np.maximum(self.value / policy.shape[1] + (1 - self.value) * greedy, 1e-30))
         else:
-            assert deviation is not None
+            deviation = np.full(policy.shape, self.value) if deviation is None else deviation
             squashed = self.kind == "sac"
             drawn = np.arctanh(np.clip(actions.astype(np.float64), -1 + 1e-7, 1 - 1e-7)) if squashed else actions
             scale = np.maximum(deviation.astype(np.float64), 1e-12)

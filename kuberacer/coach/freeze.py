@@ -6,14 +6,16 @@ policy alone, in operations that TensorFlow 1's readers know; its batch size is 
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kuberacer.coach import checkpoint_files
+from kuberacer.coach import checkpoint_files, frozen_noise
+from kuberacer.coach.algorithms import AGENT, ALGORITHMS
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.frozen_names import AGENT, CAR_OUTPUT, input_names
+from kuberacer.coach.frozen_names import CAR_OUTPUT, input_names
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 
@@ -21,12 +23,16 @@ __all__ = [
     "CAR_OUTPUT", "export", "export_for_rollouts", "for_car", "freeze_checkpoint", "input_names", "policy_source",
 ]  # fmt: skip
 
-# Where rl_coach's graph computes it: (pattern of the node's name, operation that makes the car's output of it).
+Q_VALUES = f"{AGENT}/main/online/q_values"  # ours, float32: rl_coach's heads give distributions or quantiles too
+# Where the graph computes it: (pattern of the node's name, operation that makes the car's output of it).
 _SOURCE = {
     ("clipped_ppo", False): (rf"{AGENT}/main/online/network_\d+/ppo_head_\d+/policy", "Identity"),
     ("clipped_ppo", True): (rf"{AGENT}/main/online/network_\d+/ppo_head_\d+/policy_mean/BiasAdd", "Identity"),
     ("sac", True): (rf"{AGENT}/policy/online/network_0/sac_policy_head_\d+/policy_mean", "Tanh"),
-    ("dqn", False): (rf"{AGENT}/main/online/network_0/q_values_head_\d+/output/BiasAdd", "Identity"),
+}
+_BY_NETWORK = {
+    "main": (Q_VALUES, "Identity"),
+    "actor": (rf"{AGENT}/actor/online/network_0/ddpg_actor_head_\d+/output_mean", "Identity"),
 }
 _VARIABLES = ("VariableV2", "Variable")
 _SWITCHES = ("Switch", "RefSwitch")
@@ -43,21 +49,28 @@ def export(coach: Any, metadata: ModelMetadata, path: Path) -> None:
     path.write_bytes(_frozen(coach.graph_def, read, metadata).SerializeToString())
 
 
-def export_for_rollouts(coach: Any, metadata: ModelMetadata, tensors: list[tuple[Any, str]], path: Path) -> list[str]:
+def export_for_rollouts(
+    coach: Any,
+    metadata: ModelMetadata,
+    tensors: list[tuple[Any, str]],
+    path: Path,
+    draw: frozen_noise.Draw | None = None,
+) -> list[str]:
     """Freeze what exploring needs of a CoachGraph's policy: tensors with the operation that makes an output of each.
 
-    Returns the names of the outputs' nodes, in order. Where the car's graph says it all, that graph is written.
+    draw: gives the normal numbers of noisy layers; None: there are none. Returns the names of the outputs' nodes, in
+    order. Where the car's graph says it all, that graph is written.
     """
 
     def read(names: list[str]) -> dict[str, np.ndarray]:
         return dict(zip(names, coach.session.run([f"{name}:0" for name in names]), strict=True))
 
     sources = [(tensor.op.name, operation) for tensor, operation in tensors]
-    if sources == [policy_source(coach.graph_def, metadata)]:
+    if draw is None and sources == [policy_source(coach.graph_def, metadata)]:
         outputs = {CAR_OUTPUT[metadata.algorithm]: sources[0]}
     else:
         outputs = {f"{AGENT}/rollout/output_{i}": source for i, source in enumerate(sources)}
-    path.write_bytes(_frozen(coach.graph_def, read, metadata, outputs).SerializeToString())
+    path.write_bytes(_frozen(coach.graph_def, read, metadata, outputs, draw or frozen_noise.means).SerializeToString())
     return list(outputs)
 
 
@@ -78,19 +91,30 @@ def freeze_checkpoint(folder: Path, path: Path, metadata: ModelMetadata) -> None
 
 
 def for_car(model: bytes, metadata: ModelMetadata) -> bytes:
-    """A frozen graph as the car takes it. The car knows clipped_ppo and sac: a DQN's values become PPO's policy."""
-    if metadata.algorithm != "dqn":
+    """A frozen graph as the car takes it, under the names of Algorithm.car: values become PPO's policy, an actor SAC's.
+
+    The order of the actions stays the same.
+    """
+    algorithm = ALGORITHMS[metadata.algorithm]
+    if algorithm.car == metadata.algorithm:
         return model
     graph = tf.GraphDef.FromString(model)
-    (output,) = (node for node in graph.node if node.name == CAR_OUTPUT["dqn"])
-    output.name = CAR_OUTPUT["clipped_ppo"]
-    output.op = "Softmax"  # the order of the actions stays the same
+    (output,) = (node for node in graph.node if node.name == algorithm.output)
+    output.name = CAR_OUTPUT[algorithm.car]
+    if algorithm.car == "clipped_ppo":
+        output.op = "Softmax"
+    names = zip(input_names(metadata), input_names(replace(metadata, algorithm=algorithm.car)), strict=True)
+    renamed = {name: new for name, new in names if name != new}
+    for node in graph.node:
+        node.name = renamed.get(node.name, node.name)
+        node.input[:] = [renamed.get(name, name) for name in node.input]
     return graph.SerializeToString()
 
 
 def policy_source(graph_def: Any, metadata: ModelMetadata) -> tuple[str, str]:
     """(the node of rl_coach's graph that computes the policy, the operation that makes the car's output of it)."""
-    pattern, operation = _SOURCE[metadata.algorithm, metadata.continuous]
+    key = metadata.algorithm, metadata.continuous
+    pattern, operation = _SOURCE.get(key) or _BY_NETWORK[ALGORITHMS[metadata.algorithm].network]
     sources = [node.name for node in graph_def.node if re.fullmatch(pattern, node.name)]
     if len(sources) != 1:
         raise UserError(
@@ -105,10 +129,15 @@ def _frozen(
     read: Callable[[list[str]], dict[str, np.ndarray]],
     metadata: ModelMetadata,
     outputs: dict[str, tuple[str, str]] | None = None,
+    draw: frozen_noise.Draw = frozen_noise.means,
 ) -> Any:
     """outputs: {name of the output's node: (node that computes it, operation that makes the output of it)}."""
     outputs = outputs or {CAR_OUTPUT[metadata.algorithm]: policy_source(graph_def, metadata)}
-    needed = _as_in_driving(graph_def, [source for source, _ in outputs.values()])
+    sources = [source for source, _ in outputs.values()]
+    needed = _as_in_driving(graph_def, sources, {})
+    noisy = frozen_noise.computed(needed, read, draw)
+    if noisy:
+        needed = _as_in_driving(graph_def, sources, noisy)
     given = input_names(metadata)
     variables = [node.name for node in needed if node.op in _VARIABLES]
     values = read(variables)
@@ -130,8 +159,8 @@ def _frozen(
     return _without_default_attributes(frozen)
 
 
-def _as_in_driving(graph_def: Any, outputs: list[str]) -> list[Any]:
-    """Copies of the nodes that `outputs` need when nothing trains, in the graph's order.
+def _as_in_driving(graph_def: Any, outputs: list[str], values: dict[str, np.ndarray]) -> list[Any]:
+    """Copies of the nodes that `outputs` need when nothing trains, in the graph's order; `values` of some are known.
 
     tf.cond's branches (batch normalisation, dropout) are resolved to the one for driving: a Merge has it first.
     Devices, colocations and control inputs mean nothing to a frozen graph.
@@ -142,6 +171,9 @@ def _as_in_driving(graph_def: Any, outputs: list[str]) -> list[Any]:
     while waiting:
         name = waiting.pop()
         if name in found:
+            continue
+        if name in values:
+            found[name] = _constant(name, values[name])
             continue
         node = tf.NodeDef()
         node.CopyFrom(nodes[name])

@@ -11,6 +11,7 @@ from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.freeze import CAR_OUTPUT, input_names, policy_source
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.normals import normals_of, zeros
 from kuberacer.coach.sensors import Observation, arrays
 
 
@@ -28,7 +29,9 @@ def checkpoint_outputs(folder: Path, metadata: ModelMetadata, observation: Obser
         session.run(tf.local_variables_initializer())  # "training" is one of them, and false
         saver.restore(session, str(prefix))
         source, operation = policy_source(graph.as_graph_def(), metadata)
-        output = session.run(f"{source}:0", fed(metadata, observation))
+        computes = graph.get_tensor_by_name(f"{source}:0")
+        noise = normals_of(computes)
+        output = session.run(computes, {**fed(metadata, observation), **dict(zip(noise, zeros(noise), strict=True))})
     return np.tanh(output) if operation == "Tanh" else output
 
 

@@ -42,13 +42,13 @@ DEEPRACER_KEYS = frozenset(
 )
 
 
-def _common(discount: float, batch_size: int, lr: float, loss_type: str) -> dict[str, Rule]:
+def _common(discount: float, batch_size: int, lr: float, loss_type: str | None) -> dict[str, Rule]:
+    """loss_type None: the algorithm has a loss of its own."""
     losses = ("mean squared error", "huber")
-    return {
+    rules = {
         "batch_size": Rule(int, batch_size, "samples of one gradient step", 32, 512),
         "lr": Rule(float, lr, "learning rate (Adam)", 1e-8, 1e-3),
         "discount_factor": Rule(float, discount, "weight of the next step's return", 0, 1),
-        "loss_type": Rule(str, loss_type, "loss of the value network", choices=losses),
         "stack_size": Rule(int, 1, "camera frames that the network sees at once", 1, 4),
         "num_episodes_between_training": Rule(
             int, None, "finished episodes of one iteration; not given: rollout_steps decides", 1, 100
@@ -59,6 +59,9 @@ def _common(discount: float, batch_size: int, lr: float, loss_type: str) -> dict
             str, "auto", "auto: bf16 where the processor computes it, else fp32", choices=("auto", "fp32", "bf16")
         ),
     }
+    if loss_type is not None:
+        rules["loss_type"] = Rule(str, loss_type, "loss of the value network", choices=losses)
+    return rules
 
 
 _E_GREEDY = {
@@ -73,6 +76,32 @@ def _replay(rollout_steps: int, updates: int, heatup: int) -> dict[str, Rule]:
         "replay_size": Rule(int, 40000, "frames kept for replay, 19.2 kB each", 1000, 1_000_000),
         "updates_per_iteration": Rule(int, updates, "gradient steps of one iteration", 1, 10000),
         "heatup_steps": Rule(int, heatup, "random steps before learning begins", 0, 1_000_000),
+    }
+
+
+_RETURNS = {
+    "v_min": Rule(float, 0.0, "smallest return that the distribution can say", -1e6, 1e6),
+    "v_max": Rule(float, 40.0, "largest return that the distribution can say", -1e6, 1e6),
+}
+
+
+def _values(loss_type: str | None) -> dict[str, Rule]:
+    return {
+        **_common(discount=0.97, batch_size=64, lr=3e-4, loss_type=loss_type),
+        **_E_GREEDY,
+        **_replay(rollout_steps=512, updates=128, heatup=1024),
+        "exploration_type": Rule(str, "e-greedy", "random actions at a falling rate", choices=("e-greedy",)),
+        "target_update_steps": Rule(int, 2048, "steps between copies to the target network", 1, 1_000_000),
+    }
+
+
+def _actor(loss_type: str | None) -> dict[str, Rule]:
+    return {
+        **_common(discount=0.9, batch_size=64, lr=5e-4, loss_type=loss_type),
+        **_replay(rollout_steps=512, updates=128, heatup=1024),
+        "exploration_type": Rule(str, "additive_noise", "noise added to the action", choices=("additive_noise",)),
+        "action_noise": Rule(float, 0.1, "its deviation; actions are within -1..1", 0, 1),
+        "target_rate": Rule(float, 0.02, "share of the online weights in each target network update", 1e-5, 1),
     }
 
 
@@ -99,11 +128,15 @@ RULES: dict[str, dict[str, Rule]] = {
         "sac_alpha": Rule(float, 0.2, "weight of the policy's entropy against the reward", 1e-4, 1),
         "target_rate": Rule(float, 0.02, "share of the online weights in each target network update", 1e-5, 1),
     },
-    "dqn": {
-        **_common(discount=0.97, batch_size=64, lr=3e-4, loss_type="huber"),
-        **_E_GREEDY,
-        **_replay(rollout_steps=512, updates=128, heatup=1024),
-        "exploration_type": Rule(str, "e-greedy", "random actions at a falling rate", choices=("e-greedy",)),
-        "target_update_steps": Rule(int, 2048, "steps between copies to the target network", 1, 1_000_000),
+    "dqn": _values("huber"),
+    "ddqn": _values("huber"),
+    "categorical_dqn": {**_values(None), **_RETURNS},
+    "qr_dqn": _values(None),
+    "rainbow": {
+        **{key: rule for key, rule in _values(None).items() if key not in (*_E_GREEDY, "exploration_type")},
+        **_RETURNS,
+        "n_step": Rule(int, 3, "rewards that are summed before the target network's value counts", 1, 20),
     },
+    "ddpg": _actor("mean squared error"),
+    "td3": _actor(None),
 }

@@ -7,6 +7,7 @@ HEAD = """# Hyperparameters
 A JSON object, as DeepRacer's `hyperparameters.json`; values may be strings. A key that the algorithm does not have, or
 a value out of its range, is an error. A file with all of DeepRacer's keys, as its tools write it, works for every
 algorithm: what the algorithm does not have is checked and left out. Keys marked * are KubeRacer's own.
+clipped_ppo, sac and dqn are chosen with `ALGORITHM`, the others by their [preset](algorithms.md).
 
 This page is written by `python -m kuberacer.coach.hyperparameter_table > docs/hyperparameters.md`.
 """

@@ -52,6 +52,13 @@ class Hyperparameters:
         values = {key: rule.default for key, rule in rules.items()} | found
         return cls(algorithm, MappingProxyType(values), frozenset(found))
 
+    @classmethod
+    def of_any(cls, text: str | None) -> dict[str, Any]:
+        """Every algorithm's keys, unchecked: to ask a preset which algorithm it makes of them."""
+        given = read_object(text, DOCUMENT) if text is not None and text.strip() else {}
+        defaults = {key: rule.default for rules in RULES.values() for key, rule in rules.items()}
+        return {key: value for key, value in {**defaults, **given}.items() if value is not None}
+
     def to_json(self) -> str:
         """The file's text: every key that has a value, readable by DeepRacer's tools."""
         values = {key: value for key, value in self.values.items() if value is not None}

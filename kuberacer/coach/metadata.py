@@ -4,16 +4,17 @@ Pure Python and NumPy: importable without TensorFlow. Rules: DeepRacer's model m
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
+from kuberacer.coach.algorithms import ALGORITHMS, taking
 from kuberacer.coach.json_input import number, read_object, shown
 from kuberacer.coach.sensors import BINARY_SECTORS, DOCUMENT, FRAME, RANGES, Input, LidarConfig, read_sensors
 from kuberacer.errors import UserError
 
-ALGORITHMS = ("clipped_ppo", "sac", "dqn")
 NETWORKS = (
     "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
     "DEEP_CONVOLUTIONAL_NETWORK",
@@ -60,8 +61,10 @@ class ModelMetadata:
     names_sensor: bool = True  # False: the file has no `sensor` key, which means `observation`
 
     @classmethod
-    def parse(cls, text: str | None, algorithm: str | None = None) -> Self:
+    def parse(cls, text: str | None, algorithm: str | None = None, by_preset: bool = False) -> Self:
         """Read and check a metadata file; None or blank text gives the default of `algorithm`.
+
+        by_preset: `algorithm` is a preset's, and replaces what the file says of it.
 
         Raises UserError naming the key, its value and the rule.
         """
@@ -78,7 +81,7 @@ class ModelMetadata:
                 f"{DOCUMENT}: action_space is missing",
                 "give a list of {steering_angle, speed}, or {speed: {low, high}, steering_angle: {low, high}}",
             )
-        chosen = _algorithm(given.get("training_algorithm"), algorithm)
+        chosen = algorithm if algorithm and by_preset else _algorithm(given.get("training_algorithm"), algorithm)
         return cls(
             algorithm=chosen,
             action_space=_action_space(given["action_space"], given.get("action_space_type"), chosen),
@@ -95,7 +98,7 @@ class ModelMetadata:
     def default(cls, algorithm: str) -> Self:
         """Speeds near 1 m/s: at full lock the tyres' grip ends at 1.18 m/s, beyond it a command does not act."""
         actions: tuple[DiscreteAction, ...] | ContinuousActions
-        if algorithm == "sac":
+        if not ALGORITHMS[algorithm].discrete:
             actions = ContinuousActions(steering_angle=STEERING_DEG, speed=(0.8, 1.2))
         else:
             choices = ((-30.0, 1.0), (-15.0, 1.1), (0.0, 1.2), (15.0, 1.1), (30.0, 1.0))
@@ -177,8 +180,8 @@ class ModelMetadata:
         return json.dumps(text, indent=2) + "\n"
 
 
-def _one_of(key: str, value: Any, choices: tuple[str, ...]) -> str:
-    if value not in choices:
+def _one_of(key: str, value: Any, choices: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in choices:
         raise UserError(f"{DOCUMENT}: {key} is {shown(value)}", f"{key} is one of: {', '.join(choices)}")
     return value
 
@@ -213,15 +216,15 @@ def _action_space(value: Any, kind: Any, algorithm: str) -> tuple[DiscreteAction
             f"{DOCUMENT}: action_space_type is {kind!r}, but action_space is a {found} one",
             "a list of actions is discrete, bounds {low, high} are continuous",
         )
-    if algorithm == "sac" and found == "discrete":
-        raise UserError(
-            f"{DOCUMENT}: sac with a discrete action_space: SAC takes continuous actions only",
-            "give action_space as {speed: {low, high}, steering_angle: {low, high}}, or use clipped_ppo or dqn",
+    if not ALGORITHMS[algorithm].exploration[found == "continuous"]:
+        other, form = (
+            ("continuous", "as {speed: {low, high}, steering_angle: {low, high}}")
+            if found == "discrete"
+            else ("discrete", "as a list of {steering_angle, speed}")
         )
-    if algorithm == "dqn" and found == "continuous":
         raise UserError(
-            f"{DOCUMENT}: dqn with a continuous action_space: DQN takes discrete actions only",
-            "give action_space as a list of {steering_angle, speed}, or use clipped_ppo or sac",
+            f"{DOCUMENT}: {algorithm} with a {found} action_space: it takes {other} actions only",
+            f"give action_space {form}, or use one of: {taking(found == 'continuous')}",
         )
     return _continuous(value) if isinstance(value, dict) else _discrete(value)
 

@@ -1,4 +1,4 @@
-"""What SAC and DQN share: a replay memory, random play before learning, a number of gradient steps per iteration."""
+"""What the agents that replay old steps share: a memory, random play before learning, gradient steps per iteration."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -9,28 +9,30 @@ import numpy as np
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.choose import Explore
 from kuberacer.coach.coach_graph import CoachGraph
+from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import copy_to_target
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
-from kuberacer.coach.replay import ReplayMemory
+from kuberacer.coach.priorities import Priorities
+from kuberacer.coach.replay import Batch, ReplayMemory
 from kuberacer.coach.segment import Segment
 from kuberacer.coach.sensors import Observation, arrays, chosen, joined
+from kuberacer.errors import UserError
 
-# Seen, seen next, actions, rewards, terminated.
-Batch = tuple[Observation, Observation, np.ndarray, np.ndarray, np.ndarray]
+PRIORITIZED = "PrioritizedExperienceReplay"  # the end of such a memory's path in rl_coach
 
 
 class ReplayAgent(Agent):
     """A restored agent's memory begins empty: it plays heatup_steps with its policy before it learns on."""
 
-    target_network: str  # the name of the network that has a target
+    target_networks: tuple[str, ...]  # the names of those that have a target
+    takes_priorities = False  # updates the priorities of what it has learned from
 
     def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
         super().__init__(coach, metadata, hyper, cars, seed)
         self._algorithm = coach.parameters.algorithm
         self._batch_size = next(iter(coach.parameters.network_wrappers.values())).batch_size
-        shape, kind = ((2,), np.float32) if metadata.continuous else ((), np.int32)
-        self.memory = ReplayMemory(cars, hyper["replay_size"], self.inputs, shape, kind)
+        self.memory = self._memory()
         self.updates = 0
         self._last_copy = 0
         self._updates_per_iteration = self._algorithm.num_consecutive_training_steps
@@ -42,13 +44,31 @@ class ReplayAgent(Agent):
             portions = max(1, hyper["rollout_steps"] // self._rhythm)
             self._rhythm *= portions
             self._updates_per_iteration *= portions
-        wrapper = coach.agent.networks[self.target_network]
+        wrappers = [coach.agent.networks[name] for name in self.target_networks]
+        rate = self._algorithm.rate_for_copying_weights_to_target
         with coach.graph.as_default():
-            equal = copy_to_target(wrapper, 1)
-            copy = copy_to_target(wrapper, self._algorithm.rate_for_copying_weights_to_target)
+            equal = [copy_to_target(wrapper, 1) for wrapper in wrappers]
+            copy = tf.group(*(copy_to_target(wrapper, rate) for wrapper in wrappers))
         coach.session.run(equal)
         self._copy = coach.session.make_callable(copy)
         self._build_calls()
+
+    def _memory(self) -> ReplayMemory:
+        """As large as replay_size, or smaller where the preset says so; its kind and n_step are the preset's."""
+        given = self.coach.parameters.memory
+        unit, size = given.max_size
+        most = size if unit.name == "Transitions" else self.hyper["replay_size"]
+        shape, kind = ((2,), np.float32) if self.metadata.continuous else ((), np.int32)
+        prioritized = given.path.endswith(PRIORITIZED)
+        if prioritized and not self.takes_priorities:
+            raise UserError(
+                f"preset: {self.metadata.algorithm} does not tell the errors that a prioritised replay needs",
+                "use ExperienceReplayParameters, or an agent with values of actions",
+            )
+        return ReplayMemory(
+            self.cars, min(most, self.hyper["replay_size"]), self.inputs, shape, kind, self._algorithm.discount,
+            max(1, self._algorithm.n_step), Priorities(given.alpha, given.beta, given.epsilon) if prioritized else None,
+        )  # fmt: skip
 
     @abstractmethod
     def _build_calls(self) -> None:
@@ -141,9 +161,14 @@ class ReplayAgent(Agent):
             self._copy()
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "updates": self.updates, "last_copy": self._last_copy}
+        own = {"updates": self.updates, "last_copy": self._last_copy}
+        if self.memory.priorities is not None:
+            own["batches"] = self.memory.priorities.batches
+        return {**super().state(), **own}
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self.updates = state["updates"]
         self._last_copy = state["last_copy"]
+        if self.memory.priorities is not None:
+            self.memory.priorities.skip_to(state["batches"])

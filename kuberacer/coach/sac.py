@@ -13,20 +13,10 @@ import numpy as np
 from kuberacer.coach.choose import Explore
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
-from kuberacer.coach.replay_agent import Batch, ReplayAgent
+from kuberacer.coach.normals import normals_of
+from kuberacer.coach.replay import Batch
+from kuberacer.coach.replay_agent import ReplayAgent
 from kuberacer.coach.sensors import Observation, arrays
-
-
-def random_normal_source(tensor: Any) -> Any:
-    """The standard normal numbers that a sampled tensor of the graph is made of: (1, batch, axes)."""
-    waiting, seen = [tensor.op], set()
-    while waiting:
-        op = waiting.pop(0)
-        if op.type == "RandomStandardNormal":
-            return op.outputs[0]
-        seen.add(op)
-        waiting += [given.op for given in op.inputs if given.op not in seen]
-    raise ValueError(f"{tensor.name} is not sampled from a normal distribution")
 
 
 def gaussian_divergence(
@@ -42,7 +32,7 @@ def gaussian_divergence(
 
 
 class SAC(ReplayAgent):
-    target_network = "v"
+    target_networks = ("v",)
 
     def _policy_network(self) -> Any:
         return self.coach.network("policy")
@@ -55,10 +45,10 @@ class SAC(ReplayAgent):
         action = critic.inputs["output_0_0"]  # the critic's, of the batch
         with self.coach.graph.as_default():
             rewards = tf.placeholder(tf.float64, [None], "kuberacer_rewards")
-            terminated = tf.placeholder(tf.bool, [None], "kuberacer_terminated")
+            bootstrap = tf.placeholder(tf.float64, [None], "kuberacer_bootstrap")
             drawn_value, mean_drawn_value = rewired(critic.outputs, {action: actions})
             value_target = tf.stop_gradient(drawn_value - log_probability[:, None])
-            critic_target = tf.stop_gradient(self._critic_target(rewards, terminated, target.outputs[0]))
+            critic_target = tf.stop_gradient(self._critic_target(rewards, bootstrap, target.outputs[0]))
             weights = tf.ones_like(value_target)
             (value_loss,) = rewired(
                 [value.total_loss], {value.targets[0]: value_target, value.importance_weights[0]: weights}
@@ -77,14 +67,13 @@ class SAC(ReplayAgent):
             [value_loss, critic_loss, mean_log_probability, mean_drawn_value, apply],
             [
                 *(tensor for network in (policy, value, critic, target) for tensor in seen_by(network)),
-                *(random_normal_source(raw), action, rewards, terminated),
+                *(normals_of(raw)[0], action, rewards, bootstrap),
             ],
         )
 
-    def _critic_target(self, rewards: Any, terminated: Any, next_values: Any) -> Any:
+    def _critic_target(self, rewards: Any, bootstrap: Any, next_values: Any) -> Any:
         """r + γ · the target network's value of the next state; in float64, as rl_coach does in Python."""
-        going_on = 1 - tf.cast(terminated, tf.float64)
-        following = going_on[:, None] * self._algorithm.discount * tf.cast(next_values, tf.float64)
+        following = bootstrap[:, None] * tf.cast(next_values, tf.float64)
         return tf.cast(rewards[:, None] + following, tf.float32)
 
     def _policy_actions(self, *given: np.ndarray) -> np.ndarray:
@@ -105,21 +94,20 @@ class SAC(ReplayAgent):
 
     def _learn(self, observation: Observation) -> dict[str, float]:
         # Of a generator of its own: measuring changes no draw of the learning.
-        seen = arrays(self.memory.sample(np.random.default_rng(self.iteration), self._batch_size)[0])
+        seen = arrays(self.memory.sample(np.random.default_rng(self.iteration), self._batch_size).seen)
         before = self._ask(*seen)
         stats = super()._learn(observation)
         return {**stats, "kl": gaussian_divergence(*before, *self._ask(*seen))}
 
     def _update(self, batch: Batch) -> dict[str, float]:
-        noise = self.rng.standard_normal((1, len(batch[2]), 2), np.float32)
+        noise = self.rng.standard_normal((1, len(batch.rewards), 2), np.float32)
         return self._update_with(batch, noise)
 
     def _update_with(self, batch: Batch, noise: np.ndarray) -> dict[str, float]:
         """One gradient step with the policy's actions drawn by `noise` (1, batch, 2)."""
-        observation, following, actions, rewards, terminated = batch
-        seen = arrays(observation)
+        seen = arrays(batch.seen)
         value_loss, critic_loss, log_probability, drawn_value, _ = self._step(
-            *seen, *seen, *seen, *arrays(following), noise, actions, rewards, terminated
+            *seen, *seen, *seen, *arrays(batch.following), noise, batch.actions, batch.rewards, batch.bootstrap
         )
         return {
             "loss": value_loss + critic_loss,

@@ -4,21 +4,26 @@ It defines `graph_manager`, or `get_graph_manager(**hyperparameters)` that retur
 
 DeepRacer's presets name their environment DeepRacerRacetrackCustomActionSpaceEnv-v0 and their input `observation`;
 they stand for this simulator and the metadata's camera. With a lidar, every network has an input of its name too.
-What a preset says of networks, losses, exploration and rhythm holds; its schedule (heatup, evaluation) does not, since
-playing and evaluating are KubeRacer's.
+What a preset says of the agent, networks, losses, exploration, replay and rhythm holds; its schedule (heatup,
+evaluation) does not, since playing and evaluating are KubeRacer's.
+
+It is other people's code: nothing but the trainer executes it (docs/algorithms.md).
 """
 
 import re
 import traceback
+import types
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from rl_coach.environments.gym_environment import GymEnvironmentParameters
 from rl_coach.filters.observation.observation_rgb_to_y_filter import ObservationRGBToYFilter
 from rl_coach.filters.observation.observation_stacking_filter import ObservationStackingFilter
 from rl_coach.graph_managers.basic_rl_graph_manager import BasicRLGraphManager
 
+from kuberacer.coach.algorithms import ALGORITHMS
 from kuberacer.coach.compat.hook import load_source
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
@@ -27,55 +32,89 @@ from kuberacer.errors import UserError
 
 FILENAME = "preset.py"
 DEEPRACER_INPUT = "observation"
-AGENTS = {
-    "rl_coach.agents.clipped_ppo_agent:ClippedPPOAgent": "clipped_ppo",
-    "rl_coach.agents.soft_actor_critic_agent:SoftActorCriticAgent": "sac",
-    "rl_coach.agents.dqn_agent:DQNAgent": "dqn",
-}
+ACTION_INPUT = "action"  # of a critic
+NAMES = {algorithm.path: name for name, algorithm in ALGORITHMS.items()}
 
 
-def graph_manager(source: str, metadata: ModelMetadata, hyper: Hyperparameters) -> tuple[Any, tuple[Input, ...]]:
-    """(the preset's graph manager, the inputs that its environment is to give).
+class Preset:
+    """A preset's source, executed once."""
 
-    Raises UserError naming the line of a fault in the source, or what does not fit.
-    """
-    manager = _executed(source, hyper)
-    if not isinstance(manager, BasicRLGraphManager):
-        raise UserError(
-            f"preset: graph_manager is {type(manager).__name__}", "make it a BasicRLGraphManager (one agent, one level)"
-        )
-    algorithm = AGENTS.get(manager.agent_params.path)
-    if algorithm != metadata.algorithm:
-        asked = f"the run's algorithm is {metadata.algorithm}"
-        raise UserError(
-            f"preset: it makes {manager.agent_params.path.partition(':')[2]}, {asked}",
-            f"set ALGORITHM={algorithm}" if algorithm else f"use one of: {', '.join(sorted(AGENTS.values()))}",
-        )
-    if not isinstance(manager.env_params, GymEnvironmentParameters):
-        raise UserError(f"preset: env_params is {type(manager.env_params).__name__}", "use GymVectorEnvironment")
-    _name_inputs(manager.agent_params, metadata)
-    camera, *lidar = metadata.inputs(hyper["stack_size"])
-    return manager, (_as_filtered(camera, metadata.views, manager.agent_params.input_filter), *lidar)
+    def __init__(self, module: types.ModuleType):
+        self._module = module
 
-
-def _executed(source: str, hyper: Hyperparameters) -> Any:
-    try:
-        module = load_source(source, "kuberacer_user_preset", FILENAME)
-        if hasattr(module, "graph_manager"):
-            return module.graph_manager
-        if not hasattr(module, "get_graph_manager"):
+    @classmethod
+    def load(cls, source: str) -> Self:
+        """Execute the source. Raises UserError naming the line of a fault in it."""
+        try:
+            module = load_source(source, "kuberacer_user_preset", FILENAME)
+        except SyntaxError as error:
+            raise UserError(f"{FILENAME}, line {error.lineno}: {error.msg}", "mend the preset's source") from None
+        except Exception as error:
+            raise _fault(error) from error
+        if not hasattr(module, "graph_manager") and not hasattr(module, "get_graph_manager"):
             raise UserError(f"{FILENAME}: defines neither graph_manager nor get_graph_manager", "define one of the two")
-        made = module.get_graph_manager(**{key: value for key, value in hyper.values.items() if value is not None})
-    except UserError:
-        raise
-    except SyntaxError as error:
-        raise UserError(f"{FILENAME}, line {error.lineno}: {error.msg}", "mend the preset's source") from None
-    except Exception as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILENAME]
-        where = f", line {lines[-1]}" if lines else ""
-        said = re.sub(r"\s+", " ", str(error))
-        raise UserError(f"{FILENAME}{where}: {type(error).__name__}: {said}", "mend the preset's source") from error
-    return made[0] if isinstance(made, tuple) else made
+        return cls(module)
+
+    def algorithm(self, hyperparameters: str | None, asked: str = "") -> str:
+        """Which algorithm it makes. hyperparameters: the user's file, if any, as text.
+
+        asked: the run's, which may be left out; clipped_ppo, the default, counts as left out. Raises UserError for an
+        agent that KubeRacer does not train, and for another one than was asked for.
+        """
+        found = _algorithm(self._manager(Hyperparameters.of_any(hyperparameters)))
+        if asked not in ("", "clipped_ppo", found):
+            raise UserError(f"the preset makes {found}, the run's algorithm is {asked}", "leave ALGORITHM out")
+        return found
+
+    def graph_manager(self, metadata: ModelMetadata, hyper: Hyperparameters) -> tuple[Any, tuple[Input, ...]]:
+        """(the preset's graph manager, the inputs that its environment is to give).
+
+        Raises UserError naming the line of a fault in the source, or what does not fit.
+        """
+        manager = self._manager({key: value for key, value in hyper.values.items() if value is not None})
+        if (found := _algorithm(manager)) != metadata.algorithm:
+            raise UserError(
+                f"preset: it makes {found}, the run's algorithm is {metadata.algorithm}",
+                f"set ALGORITHM={found}, or leave it out",
+            )
+        if not isinstance(manager.env_params, GymEnvironmentParameters):
+            raise UserError(f"preset: env_params is {type(manager.env_params).__name__}", "use GymVectorEnvironment")
+        _name_inputs(manager.agent_params, metadata)
+        camera, *lidar = metadata.inputs(hyper["stack_size"])
+        return manager, (_as_filtered(camera, metadata.views, manager.agent_params.input_filter), *lidar)
+
+    def _manager(self, hyperparameters: Mapping[str, Any]) -> Any:
+        if hasattr(self._module, "graph_manager"):
+            manager = self._module.graph_manager
+        else:
+            try:
+                manager = self._module.get_graph_manager(**hyperparameters)
+            except Exception as error:
+                raise _fault(error) from error
+            manager = manager[0] if isinstance(manager, tuple) else manager
+        if not isinstance(manager, BasicRLGraphManager):
+            raise UserError(
+                f"preset: graph_manager is {type(manager).__name__}",
+                "make it a BasicRLGraphManager (one agent, one level)",
+            )
+        return manager
+
+
+def _algorithm(manager: Any) -> str:
+    path = str(manager.agent_params.path)
+    if path not in NAMES:
+        raise UserError(
+            f"preset: KubeRacer does not train rl_coach's {path.partition(':')[2]}",
+            f"use one of: {', '.join(name.partition(':')[2] for name in NAMES)}",
+        )
+    return NAMES[path]
+
+
+def _fault(error: Exception) -> UserError:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILENAME]
+    where = f", line {lines[-1]}" if lines else ""
+    said = re.sub(r"\s+", " ", str(error))
+    return UserError(f"{FILENAME}{where}: {type(error).__name__}: {said}", "mend the preset's source")
 
 
 def _name_inputs(parameters: Any, metadata: ModelMetadata) -> None:
@@ -85,7 +124,7 @@ def _name_inputs(parameters: Any, metadata: ModelMetadata) -> None:
     for network in parameters.network_wrappers.values():
         inputs = network.input_embedders_parameters
         renamed = {names.get(name, name): embedder for name, embedder in inputs.items()}
-        if set(renamed) != wanted or len(renamed) != len(inputs):
+        if set(renamed) - {ACTION_INPUT} != wanted or len(renamed) != len(inputs):
             needed = " and ".join((DEEPRACER_INPUT, *metadata.sensors[1:]))
             raise UserError(
                 f"preset: a network has the inputs {', '.join(inputs)}; sensor is {', '.join(metadata.sensors)}",

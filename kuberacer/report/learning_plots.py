@@ -19,6 +19,7 @@ PARTS = {  # columns of the history, and what they are called
     "wait_seconds": ("waiting for the store", "#56B4E9"),
 }  # fmt: skip
 OTHER = "other"
+WITH_DISTRIBUTION = ("clipped_ppo", "sac")  # the other algorithms' policies have neither entropy nor divergence
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def learner(rows: list[HistoryRow], algorithm: str) -> bytes:
         if np.isfinite(values).any():
             axes.plot(x, values, "o-" if len(x) == 1 else "-", color=BLUE, markersize=4)
         else:
-            said = f"not defined for {algorithm.upper()}" if algorithm == "dqn" else "not recorded"
+            said = "not recorded" if algorithm in WITH_DISTRIBUTION else f"not defined for {algorithm.upper()}"
             axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", color=GREY)
             axes.set_yticks([])
     count_iterations(panels[-1])

@@ -19,7 +19,8 @@ def digest(path: Path) -> str:
 
 
 def markdown(card: dict[str, Any]) -> str:
-    """card: run, track, algorithm, seed, results, hyperparameters, metadata, reward, checks, digests (see publish)."""
+    """card: run, track, algorithm, seed, results, hyperparameters, metadata, reward, preset, checks, digests (see
+    publish)."""
     results, track = card["results"], card["track"]
     best = f"{results['best_lap_s']:.2f} s" if results["best_lap_s"] is not None else "none"
     lines = [
@@ -53,6 +54,7 @@ def markdown(card: dict[str, Any]) -> str:
         "",
         *reward(card),
         "",
+        *(["## Preset", "", "```python", card["preset"].rstrip(), "```", ""] if card.get("preset") else []),
         "## The frozen graph, checked",
         "",
         "| runtime | largest difference from the live policy |",

@@ -67,7 +67,10 @@ def run(
     algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
     hyperparameters: Annotated[Path | None, typer.Option(help="DeepRacer's hyperparameters.json.")] = None,
     metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
-    preset: Annotated[Path | None, typer.Option(help="Python file of an rl_coach preset.")] = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option(help="rl_coach preset, a Python file: it decides on the algorithm."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="How long to train. 0: until --steps.")] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Stop training after so many steps. 0: no limit.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,

@@ -60,6 +60,7 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
             record.outputs[key] = str((folder / place).resolve())
     if stage == "train":
         summary = json.loads(Path(outputs["summary"].uri).read_text(encoding="utf-8"))
+        record.algorithm = summary.get("algorithm", record.algorithm)  # a preset's own
         record.first_lap_s, record.steps = summary.get("first_lap_s"), summary.get("steps")
     if stage == "evaluate":
         trials = read_evaluation(Path(outputs["evaluation_metrics"].uri))

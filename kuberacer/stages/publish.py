@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from kuberacer.coach.hyperparameters import Hyperparameters
+from kuberacer.coach.algorithms import ALGORITHMS
+from kuberacer.coach.checkpoint_files import HYPERPARAMETERS, PRESET
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats import car_archive
@@ -34,7 +35,7 @@ INPUT_FILES = (
     "training-simtrace", "evaluation-metrics", "evaluation-simtrace", "race-result", "video", "videos",
     "reward-map-png", "environment",
 )  # fmt: skip
-INPUT_TEXTS = ("track-name", "algorithm", "hyperparameters", "run")
+INPUT_TEXTS = ("track-name", "run")
 OUTPUTS = ("archive", "model-folder", "report", "model-card", "model-card-json")
 
 
@@ -55,30 +56,32 @@ def main() -> None:
 
 
 def for_the_car(model: Path) -> tuple[bytes, bytes]:
-    """(frozen graph, metadata) as the car takes them: it knows clipped_ppo and sac, a DQN goes to it as the former.
+    """(frozen graph, metadata) as the car takes them: it knows clipped_ppo and sac, the others go as one of these.
 
     It would take the number of any lidar's values from lidar_config.
     """
     graph, text = (model / "model.pb").read_bytes(), (model / "model_metadata.json").read_text(encoding="utf-8")
     metadata = ModelMetadata.parse(text)
     taken = replace(metadata, lidar_config=None) if metadata.lidar in ("LIDAR", "SECTOR_LIDAR") else metadata
-    if metadata.algorithm == "dqn":
+    if (known := ALGORITHMS[metadata.algorithm].car) != metadata.algorithm:
         from kuberacer.coach.freeze import for_car  # TensorFlow: seconds that the other algorithms do without
 
-        graph, taken = for_car(graph, metadata), replace(taken, algorithm="clipped_ppo")
+        graph, taken = for_car(graph, metadata), replace(taken, algorithm=known)
     return graph, (text if taken == metadata else taken.to_json()).encode()
 
 
 def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dict[str, Any]:
-    """The model card's contents."""
+    """The model card's contents. The algorithm is that of the metadata, which a preset decides."""
     summary = json.loads(options.summary.read_text(encoding="utf-8"))
     trials = [trial for result in race.tracks for trial in result.cars[0].trials]
     laps = [trial.seconds for trial in trials if trial.completed]
     reward = options.reward_file.read_text(encoding="utf-8")
+    metadata = json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8"))
+    preset = options.checkpoint / PRESET
     made_of = {name: getattr(options, name.replace("-", "_")) for name in INPUT_FILES}
     return {
         "run": options.run,
-        "algorithm": options.algorithm,
+        "algorithm": metadata["training_algorithm"],
         "seed": options.seed,
         "track": {
             "name": track.name,
@@ -99,7 +102,8 @@ def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dic
         "evaluations": [evaluation(race, result) for result in race.tracks],
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "hyperparameters": used_hyperparameters(options),
-        "metadata": json.loads((options.model / "model_metadata.json").read_text(encoding="utf-8")),
+        "preset": preset.read_text(encoding="utf-8") if preset.exists() else None,
+        "metadata": metadata,
         "reward": readable(reward),
         "reward_language": language(reward),
         "checks": json.loads(options.checks.read_text(encoding="utf-8"))["max_difference"],
@@ -130,7 +134,7 @@ def evaluation(race: RaceResult, result: TrackResult) -> dict[str, Any]:
 
 def used_hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
     """All that have a value, the defaults too."""
-    values = Hyperparameters.parse(options.hyperparameters or None, options.algorithm).values
+    values = json.loads((options.checkpoint / HYPERPARAMETERS).read_text(encoding="utf-8"))
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -48,7 +48,7 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult, 
         tiles=tiles(card["results"], card["reward_language"], race),
         figures=[
             ("Learning", LEARNING, learning_plots.curves(rows, episodes)),
-            ("Learner", learner_caption(options.algorithm), learning_plots.learner(rows, options.algorithm)),
+            ("Learner", learner_caption(card["algorithm"]), learning_plots.learner(rows, card["algorithm"])),
             ("Path", f"The best trial of the evaluation, on {track.name}.", plots.path_on_track(track, trace, way)),
             ("Trials", "Where their time went. Pale: without a lap.", plots.trial_times(race.tracks)),
             episode_paths.section(trained, training, trials if same else None),
@@ -67,14 +67,18 @@ def report(options: argparse.Namespace, card: dict[str, Any], race: RaceResult, 
             ("Where the time went", ["part", "time", "share", "an iteration"], learning_plots.time_table(rows)),
             *made_of(card),
         ],
-        texts=[("Reward function", card["reward"]), ("Metadata", json.dumps(card["metadata"], indent=2))],
+        texts=[
+            ("Reward function", card["reward"]),
+            *([("Preset", card["preset"])] if card["preset"] else []),
+            ("Metadata", json.dumps(card["metadata"], indent=2)),
+        ],
         video=options.video.read_bytes(),
     )  # fmt: skip
 
 
 def subtitle(options: argparse.Namespace, card: dict[str, Any]) -> str:
     track = card["track"]
-    return f"{track['name']} · {track['length_m']:.1f} m · {options.algorithm} · seed {options.seed}"
+    return f"{track['name']} · {track['length_m']:.1f} m · {card['algorithm']} · seed {options.seed}"
 
 
 def tiles(results: dict[str, Any], language: str, race: RaceResult) -> list[tuple[str, str]]:
@@ -102,7 +106,11 @@ def made_of(card: dict[str, Any]) -> list[Table]:
 
 def learner_caption(algorithm: str) -> str:
     said = "What the learner reports of each iteration."
-    return f"{said} DQN's policy is the best of its values: no distribution." if algorithm == "dqn" else said
+    return (
+        said
+        if algorithm in learning_plots.WITH_DISTRIBUTION
+        else f"{said} The policy of {algorithm} is no distribution."
+    )
 
 
 def actions(options: argparse.Namespace, training: Steps, trials: Steps) -> bytes:

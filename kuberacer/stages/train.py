@@ -20,6 +20,7 @@ from kuberacer.coach.device import device, memory_in_words
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.user_preset import Preset
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.reward.open_reward import Reward
@@ -74,13 +75,15 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
     scene_of(race).check(track)
     if given_simulators():
         time_trials_only(scene_of(race).objects)
-    metadata = ModelMetadata.parse(options.metadata, options.algorithm)
-    hyper = Hyperparameters.parse(options.hyperparameters, metadata.algorithm)
+    preset = Preset.load(options.preset) if options.preset.strip() else None
+    algorithm = preset.algorithm(options.hyperparameters, options.algorithm) if preset else options.algorithm
+    metadata = ModelMetadata.parse(options.metadata, algorithm, by_preset=preset is not None)
+    hyper = Hyperparameters.parse(options.hyperparameters, algorithm)
     source = options.reward_file.read_text(encoding="utf-8")
     cars = options.cars_per_worker if options.rollout_workers else options.cars
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
         records = Records(Path(work) / "records", race.best_model_metric)
-        agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=options.preset or None)
+        agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=preset)
         environment = json.loads(options.environment.read_text(encoding="utf-8"))
         with (
             train_live.watched(options, store, track, race, metadata, hyper, source) as live,

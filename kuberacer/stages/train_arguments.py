@@ -25,7 +25,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--training-videos", type=int, default=0, help="a video of every so many-th iteration, 0: none (%(default)s)"
     )
-    parser.add_argument("--algorithm", default="clipped_ppo", help="clipped_ppo, sac or dqn (%(default)s)")
+    parser.add_argument(
+        "--algorithm", default="clipped_ppo", help="clipped_ppo, sac or dqn; a preset decides itself (%(default)s)"
+    )
     parser.add_argument("--hyperparameters", default="", help="JSON text (default: KubeRacer's)")
     parser.add_argument("--metadata", default="", help="model metadata, JSON text (default: KubeRacer's)")
     parser.add_argument("--preset", default="", help="Python source of an rl_coach preset")

@@ -5,6 +5,7 @@ import json
 import shutil
 
 from kuberacer.coach.agent import Agent
+from kuberacer.coach.checkpoint_files import HYPERPARAMETERS, PRESET
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.formats.write import write_atomically
@@ -29,7 +30,9 @@ def collect(
     checkpoints.fetch_best(options.checkpoint)
     checkpoints.finish()
     (options.checkpoint / "model_metadata.json").write_text(metadata.to_json(), encoding="utf-8")
-    (options.checkpoint / "hyperparameters.json").write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
+    (options.checkpoint / HYPERPARAMETERS).write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
+    if options.preset.strip():
+        (options.checkpoint / PRESET).write_text(options.preset, encoding="utf-8")
     checkpoints.fetch_traces(options.simtrace)
     fetch_videos(checkpoints.store, options.run, options.videos)
     for path, source in (
@@ -40,6 +43,7 @@ def collect(
         shutil.copyfile(source, path)
     best = progress.best
     summary = {
+        "algorithm": metadata.algorithm,
         "first_lap_s": progress.first_lap_s,
         "steps": agent.total_steps,
         "iterations": agent.iteration,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from kuberacer.coach.freeze import CAR_OUTPUT, for_car, freeze_checkpoint, input
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
+from kuberacer.rollout.driving_policy import DrivingPolicy
 from tests.unit.coach.presets import CONTINUOUS, STEREO_AND_SECTORS, WITH_LIDAR, random_observation
 
 NO_SENSOR = '{"action_space": [{"steering_angle": -20, "speed": 1}, {"steering_angle": 20, "speed": 1}]}'
@@ -18,6 +21,10 @@ WITH_BATCH_NORMALISATION = (
     "embedder.activation_function = 'none'"
 )
 ONE_TOWER = "agent_params.network_wrappers['main'].use_separate_networks_per_head = False"
+DUELING = (
+    "from rl_coach.architectures.head_parameters import DuelingQHeadParameters\n"
+    "agent_params.network_wrappers['main'].heads_parameters = [DuelingQHeadParameters()]"
+)
 LEFT_AND_LIDAR = NO_SENSOR.replace('{"action_space"', '{"sensor": ["LEFT_CAMERA", "LIDAR"], "action_space"', 1)
 CASES = {
     "ppo": ("clipped_ppo", None, ""),
@@ -26,11 +33,23 @@ CASES = {
     "ppo in one tower": ("clipped_ppo", None, ONE_TOWER),
     "ppo without a sensor key": ("clipped_ppo", NO_SENSOR, ""),
     "sac": ("sac", None, ""),
-    "dqn": ("dqn", None, ""),
+    **{name: (name, None, "") for name in ("dqn", "categorical_dqn", "qr_dqn", "rainbow", "td3")},
+    "duelling ddqn": ("ddqn", None, DUELING),
+    "ddpg with batch normalisation": (
+        "ddpg",
+        None,
+        "agent_params.network_wrappers['actor'].heads_parameters[0].batchnorm = True",
+    ),
     "ppo with stereo and sectors": ("clipped_ppo", STEREO_AND_SECTORS, WITH_LIDAR.format(lidar="SECTOR_LIDAR")),
     "sac with stereo and sectors": (
         "sac",
         STEREO_AND_SECTORS.replace("clipped_ppo", "sac"),
+        WITH_LIDAR.format(lidar="SECTOR_LIDAR"),
+    ),
+    "rainbow with a lidar": ("rainbow", LEFT_AND_LIDAR, WITH_LIDAR.format(lidar="LIDAR")),
+    "td3 with stereo and sectors": (
+        "td3",
+        STEREO_AND_SECTORS.replace("clipped_ppo", "td3"),
         WITH_LIDAR.format(lidar="SECTOR_LIDAR"),
     ),
     "dqn with a lidar": ("dqn", LEFT_AND_LIDAR, WITH_LIDAR.format(lidar="LIDAR")),
@@ -76,17 +95,37 @@ def test_a_model_without_a_sensor_key_has_the_input_observation():
     assert input_names(metadata) == ("main_level/agent/main/online/network_0/observation/observation",)
 
 
-def test_a_dqn_goes_to_the_car_under_ppos_names(make_agent, tmp_path):
-    agent = make_agent("dqn")
+@pytest.mark.parametrize(
+    ("algorithm", "as_known"), [("dqn", "clipped_ppo"), ("rainbow", "clipped_ppo"), ("td3", "sac")]
+)
+def test_others_go_to_the_car_under_names_that_it_knows(make_agent, tmp_path, algorithm, as_known):
+    agent = make_agent(algorithm)
     frames = np.random.default_rng(0).integers(0, 256, (6, *agent.inputs[0].shape), dtype=np.uint8)
     agent.export_frozen(tmp_path / "model.pb")
     car = for_car((tmp_path / "model.pb").read_bytes(), agent.metadata)
     (tmp_path / "car.pb").write_bytes(car)
-    as_ppo = ModelMetadata.parse(agent.metadata.to_json().replace('"dqn"', '"clipped_ppo"'))
-    policy = FrozenPolicy(tmp_path / "car.pb", as_ppo)
-    np.testing.assert_allclose(policy.outputs(frames).sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(policy.best_actions(frames), agent.best_actions(frames))
-    assert CAR_OUTPUT["dqn"] not in {node.name for node in tf.GraphDef.FromString(car).node}
+    policy = FrozenPolicy(tmp_path / "car.pb", replace(agent.metadata, algorithm=as_known))
+    if as_known == "clipped_ppo":
+        np.testing.assert_allclose(policy.outputs(frames).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(policy.best_actions(frames), agent.best_actions(frames), atol=1e-5)
+    assert CAR_OUTPUT[algorithm] not in {node.name for node in tf.GraphDef.FromString(car).node}
+
+
+def test_a_noisy_policy_is_frozen_without_its_noise(make_agent, tmp_path):
+    """The car gets the means alone; each policy for rollouts has one draw of the noise in its weights."""
+    agent = make_agent("rainbow")
+    agent.export_frozen(tmp_path / "model.pb")
+    nodes = {node.name: node for node in tf.GraphDef.FromString((tmp_path / "model.pb").read_bytes()).node}
+    assert not any(node.op == "RandomStandardNormal" or "stddev" in node.name for node in nodes.values())
+    frames = np.random.default_rng(0).integers(0, 256, (6, *agent.inputs[0].shape), dtype=np.uint8)
+    said = []
+    for name in ("first", "second"):
+        (output,) = agent.export_for_rollouts(tmp_path / f"{name}.pb")
+        assert output != CAR_OUTPUT["rainbow"]
+        policy = DrivingPolicy(tmp_path / f"{name}.pb", input_names(agent.metadata), [output], agent.explore())
+        said.append(policy.ask(frames)[0])
+    assert np.abs(said[0] - said[1]).max() > 1e-3
+    assert np.abs(said[0] - FrozenPolicy(tmp_path / "model.pb", agent.metadata).outputs(frames)).max() > 1e-3
 
 
 def test_a_ppo_model_goes_to_the_car_as_it_is():

@@ -1,9 +1,13 @@
 """Our gradient steps against rl_coach's own code on the same batch: weights, optimizer state and all, bit for bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kuberacer.coach.compat.tensorflow_names import tf
+from kuberacer.coach.normals import normals_of
+from kuberacer.coach.replay import Batch
 from tests.unit.coach.presets import CONTINUOUS
 
 BATCH = 32
@@ -96,54 +100,133 @@ def test_continuous_ppo_equals_rl_coach(make_agent):
     )
 
 
-def coach_batch(name, frames, next_frames, actions, rewards, terminated):
-    from rl_coach.core_types import Batch, Transition
+def coach_batch(name, batch):
+    """Ours as rl_coach's: what follows is n steps later, and should_bootstrap says whether its value counts."""
+    from rl_coach.core_types import Batch as CoachBatch
+    from rl_coach.core_types import Transition
 
-    return Batch(
-        [
-            Transition(
-                state={name: frames[i]},
-                next_state={name: next_frames[i]},
-                action=actions[i],
-                reward=float(rewards[i]),
-                game_over=bool(terminated[i]),
-            )
-            for i in range(len(frames))
-        ]
+    made = []
+    for i in range(BATCH):
+        transition = Transition(
+            state={name: batch.seen[i]},
+            next_state={name: batch.following[i]},
+            action=batch.actions[i],
+            reward=float(batch.rewards[i]),
+            game_over=bool(batch.bootstrap[i] == 0),
+        )
+        transition.n_step_discounted_rewards = float(batch.rewards[i])
+        transition.info["should_bootstrap_next_state"] = bool(batch.bootstrap[i] != 0)
+        made.append(transition)
+    return CoachBatch(made)
+
+
+def transitions(rng, agent, scale=1.0):
+    """Rewards around 0, by `scale`; three in ten end their episode."""
+    discount = agent.coach.parameters.algorithm.discount ** max(1, agent.coach.parameters.algorithm.n_step)
+    actions = (
+        rng.uniform(-1, 1, (BATCH, 2)).astype(np.float32)
+        if agent.metadata.continuous
+        else rng.integers(5, size=BATCH).astype(np.int32)
     )
+    return Batch(
+        random_frames(rng), random_frames(rng), actions, scale * rng.normal(size=BATCH),
+        np.where(rng.random(BATCH) < 0.3, 0.0, discount), np.ones(BATCH, np.float32), np.arange(BATCH),
+    )  # fmt: skip
 
 
-def transitions(rng, actions):
-    return random_frames(rng), random_frames(rng), actions, rng.normal(size=BATCH), rng.random(BATCH) < 0.3
+class Fed:
+    """A session whose calls all get the same value of some tensors, which would draw their own each time."""
+
+    def __init__(self, session, feed):
+        self.session, self.feed = session, feed
+
+    def run(self, fetches, feed_dict=None):
+        return self.session.run(fetches, {**(feed_dict or {}), **self.feed})
+
+
+CLIPPED = "agent_params.network_wrappers['main'].clip_gradients = 0.1"
+PLAIN_REPLAY = (
+    "from rl_coach.memories.non_episodic.experience_replay import ExperienceReplayParameters\n"
+    "agent_params.memory = ExperienceReplayParameters()"
+)
+DUELING = (
+    "from rl_coach.architectures.head_parameters import DuelingQHeadParameters\n"
+    "agent_params.network_wrappers['main'].heads_parameters = [DuelingQHeadParameters()]"
+)
+MSE = "agent_params.network_wrappers['main'].replace_mse_with_huber_loss = False"
 
 
 @pytest.mark.parametrize(
-    "more",
-    ["", "agent_params.network_wrappers['main'].clip_gradients = 0.1"],
-    ids=["plain", "clipped gradients"],
+    ("algorithm", "more"),
+    [
+        ("dqn", ""),
+        ("dqn", CLIPPED),
+        ("dqn", MSE),
+        ("dqn", DUELING),
+        ("ddqn", ""),
+        ("categorical_dqn", ""),
+        ("qr_dqn", ""),
+        ("rainbow", PLAIN_REPLAY),
+    ],
+    ids=["dqn", "clipped gradients", "mse", "duelling", "ddqn", "c51", "qr-dqn", "rainbow"],
 )
-def test_dqn_equals_rl_coach(make_agent, more):
-    agent = make_agent("dqn", more=more)
+def test_agents_with_values_equal_rl_coach(make_agent, algorithm, more):
+    """Of Rainbow, rl_coach's calls draw the noise of the layers anew each: here all get the same. Rewards are small:
+    where a return lies beyond the distribution's ends, ours keeps the probability and rl_coach's loses it."""
+    agent = make_agent(algorithm, more=more)
     rng = np.random.default_rng(0)
-    batch = transitions(rng, rng.integers(5, size=BATCH).astype(np.int32))
-    theirs = coach_batch(agent.metadata.camera, *batch)
-    changed = (*batch[:3], batch[3] + 0.01, batch[4])
+    batch = transitions(rng, agent, 0.05)
+    noise = {tensor: rng.standard_normal(tensor.shape.as_list(), np.float32) for tensor in agent._noise}
+    target_noise = dict(zip(agent._target_noise, noise.values(), strict=True))
+    wrapper = agent.coach.agent.networks["main"]
+    wrapper.sess = Fed(wrapper.sess, {**noise, **target_noise})
+    for network in (wrapper.online_network, wrapper.target_network):
+        network.sess = Fed(network.sess, {**noise, **target_noise})
+    agent.rng = Repeating(noise.values())
+    theirs = coach_batch(agent.metadata.camera, batch)
     assert_equal_steps(
         agent,
         lambda: agent.coach.agent.learn_from_batch(theirs),
         lambda: agent._update(batch),
-        lambda: agent._update(changed),
+        lambda: agent._update(replace(batch, rewards=batch.rewards + 0.01)),
     )
 
 
-class WithNoise:
-    """A session that feeds the policy's noise to rl_coach's own calls, which would each draw their own."""
+class Repeating:
+    """A generator that draws the same values again and again."""
 
-    def __init__(self, session, noise, value):
-        self.session, self.feed = session, {noise: value}
+    def __init__(self, values):
+        self.values = list(values)
 
-    def run(self, fetches, feed_dict=None):
-        return self.session.run(fetches, {**(feed_dict or {}), **self.feed})
+    def standard_normal(self, shape, kind):
+        value = self.values.pop(0)
+        assert list(value.shape) == list(shape)
+        self.values.append(value)
+        return value
+
+
+@pytest.mark.parametrize("algorithm", ["td3", "ddpg"])
+def test_agents_with_an_actor_equal_rl_coach(make_agent, algorithm, monkeypatch):
+    agent = make_agent(algorithm)
+    rng = np.random.default_rng(0)
+    batch = transitions(rng, agent)
+    noise = rng.normal(0, 0.2, (BATCH, 2))
+    monkeypatch.setattr(np.random, "normal", lambda mean, deviation, shape: noise)
+    clipped = noise.clip(-0.5, 0.5) if algorithm == "td3" else np.zeros((BATCH, 2))
+    theirs = coach_batch(agent.metadata.camera, batch)
+    actor = agent.coach.network("actor").weights[0]
+    for updates in (0, 1):
+        agent.updates = agent.coach.agent.training_iteration = updates
+        assert_equal_steps(
+            agent,
+            lambda: agent.coach.agent.learn_from_batch(theirs),
+            lambda: agent._update_with(batch, clipped),
+            lambda: agent._update_with(replace(batch, rewards=batch.rewards + 0.01), clipped),
+        )
+    before = agent.coach.session.run(actor)
+    agent._update_with(batch, clipped)
+    moved = not np.array_equal(agent.coach.session.run(actor), before)
+    assert moved == (algorithm == "ddpg")  # TD3's actor learns at every other step
 
 
 def test_sac_is_close_to_rl_coach(make_agent):
@@ -152,15 +235,13 @@ def test_sac_is_close_to_rl_coach(make_agent):
     The sums are taken in another order, so the policy differs in the last bits; value and critic are equal in the first
     step. rl_coach also draws the policy's actions anew for every call: here all of its calls get the same noise.
     """
-    from kuberacer.coach.sac import random_normal_source
-
     agent = make_agent("sac")
     rng = np.random.default_rng(0)
-    batch = transitions(rng, rng.uniform(-1, 1, (BATCH, 2)).astype(np.float32))
+    batch = transitions(rng, agent)
     noise = rng.standard_normal((1, BATCH, 2), np.float32)
-    theirs = coach_batch(agent.metadata.camera, *batch)
+    theirs = coach_batch(agent.metadata.camera, batch)
     network = agent.coach.network("policy")
-    network.sess = WithNoise(network.sess, random_normal_source(network.outputs[2]), noise)
+    network.sess = Fed(network.sess, {normals_of(network.outputs[2])[0]: noise})
     variables = Variables(agent.coach)
     start = variables.read()
     for count, bound in ((1, 1e-5), (8, 1e-3)):

@@ -91,7 +91,7 @@ def test_a_fault_of_bounds_is_named(space, named):
 
 def test_dqn_takes_discrete_actions_only():
     text = json.dumps(file(action_space=CONTINUOUS, action_space_type="continuous", training_algorithm="dqn"))
-    with pytest.raises(UserError, match="DQN takes discrete actions only"):
+    with pytest.raises(UserError, match="dqn with a continuous action_space: it takes discrete actions only"):
         ModelMetadata.parse(text)
 
 

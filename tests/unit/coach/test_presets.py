@@ -5,6 +5,7 @@ import pytest
 from kuberacer.coach.build import build_agent
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.user_preset import Preset
 from kuberacer.errors import UserError
 from tests.unit.coach.presets import CONTINUOUS, STEREO_AND_SECTORS, WITH_LIDAR, small_preset
 
@@ -141,8 +142,9 @@ def test_hyperparameters_reach_rl_coach(make_agent):
 
 
 def build(algorithm="clipped_ppo", preset=None, metadata=None, hyper=None):
+    loaded = Preset.load(preset) if preset else None
     return build_agent(
-        ModelMetadata.parse(metadata, algorithm), Hyperparameters.parse(hyper, algorithm), cars=1, preset=preset
+        ModelMetadata.parse(metadata, algorithm), Hyperparameters.parse(hyper, algorithm), cars=1, preset=loaded
     )
 
 
@@ -154,7 +156,7 @@ def build(algorithm="clipped_ppo", preset=None, metadata=None, hyper=None):
         ("\n\nimport nothing_of_that_name", "line 3: ModuleNotFoundError"),
         ("def get_graph_manager(**hp):\n    return 1 / 0", "line 2: ZeroDivisionError"),
         ("graph_manager = 7", "graph_manager is int"),
-        (small_preset("dqn"), "DQNAgent, the run's algorithm is clipped_ppo"),
+        (small_preset("dqn"), "it makes dqn, the run's algorithm is clipped_ppo"),
         (small_preset("clipped_ppo", "del agent_params.algorithm.discount"), "rl_coach cannot build"),
         (
             small_preset("clipped_ppo").replace("scheme = [Conv2d(4, 16, 16), Dense(8)]", "scheme = 'no scheme'"),

@@ -7,6 +7,7 @@ import pytest
 from kuberacer.coach.build import build_agent
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.user_preset import Preset
 from kuberacer.errors import UserError
 from kuberacer.stages import freeze_graph
 from tests.unit.coach.presets import small_preset
@@ -14,7 +15,7 @@ from tests.unit.coach.presets import small_preset
 
 def checkpoint_of(folder, algorithm, hyper=None):
     metadata = ModelMetadata.parse(None, algorithm)
-    preset = small_preset(algorithm)
+    preset = Preset.load(small_preset(algorithm))
     agent = build_agent(metadata, Hyperparameters.parse(hyper, algorithm), cars=1, preset=preset, threads=1)
     agent.save(folder)
     agent.close()
