@@ -223,10 +223,13 @@ class Agent(ABC):
     def export_for_rollouts(self, path: Path | str) -> list[str]:
         """Write the policy with all that exploring needs; the names of its outputs: probabilities or values, or mean
         and deviation."""
-        tensors = self._policy_tensors()
-        noisy = normals_of(*(tensor for tensor, _ in tensors))
-        draw = self._normals if noisy else None
-        return freeze.export_for_rollouts(self.coach, self.metadata, tensors, Path(path), draw)
+        draw = self._normals if self.noisy else None
+        return freeze.export_for_rollouts(self.coach, self.metadata, self._policy_tensors(), Path(path), draw)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the network itself explores, by noise in its layers."""
+        return bool(normals_of(*(tensor for tensor, _ in self._policy_tensors())))
 
     def _normals(self, shape: tuple[int, ...]) -> np.ndarray:
         return self.rng.standard_normal(shape, np.float32)

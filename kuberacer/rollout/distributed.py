@@ -173,6 +173,11 @@ class DistributedTrainer:
         self._car_graph = graph if outputs == [CAR_OUTPUT[self.agent.metadata.algorithm]] else None
         version = self.agent.iteration
         digest = persevere(f"policy {version}", lambda: self.handout.policy(graph), self.say)
+        laps = ""
+        if self.agent.noisy:  # the policy that is played is not the one whose laps count
+            car = self._car_graph = self.work / "car.pb"
+            self.agent.export_frozen(car)
+            laps = persevere(f"car's graph {version}", lambda: self.handout.policy(car), self.say)
         assert self.lag is not None
         self.broker.announce(
             Announcement(
@@ -186,6 +191,7 @@ class DistributedTrainer:
                 lag=self.lag,
                 time=self.time,
                 pending=self._quota() // (self.time * self.agent.cars),
+                laps=laps,
             )
         )
         with contextlib.suppress(AwayError):  # what is left now goes next time

@@ -5,8 +5,9 @@ Policies that came and went while it was driving are left out: the trainer never
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from kuberacer.coach.frozen_names import CAR_OUTPUT
 from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import WorkerBroker
 from kuberacer.rollout.entrants import Entrant
@@ -43,9 +44,12 @@ class Evaluator:
                 done = (newest.session, newest.version)
 
     def _drive(self, newest: Announcement, setup: Setup, rivals: list[Entrant]) -> bool:
-        self.loader.want(newest)
+        wanted = newest
+        if newest.laps:
+            wanted = replace(newest, graph=newest.laps, outputs=(CAR_OUTPUT[setup.algorithm],))
+        self.loader.want(wanted)
         loaded = self.loader.newest(5.0)
-        if loaded is None or loaded[0] != newest:
+        if loaded is None or loaded[0] != wanted:
             return False
         policy = loaded[1]
 
