@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from rl_coach.core_types import RunPhase
 from rl_coach.exploration_policies.additive_noise import AdditiveNoise
-from rl_coach.exploration_policies.boltzmann import Boltzmann
+from rl_coach.exploration_policies.boltzmann import BoltzmannParameters
 from rl_coach.exploration_policies.categorical import Categorical
 from rl_coach.exploration_policies.e_greedy import EGreedy
 from rl_coach.schedules import LinearSchedule
 from rl_coach.spaces import BoxActionSpace, DiscreteActionSpace
 
-from kuberacer.coach.exploration import Exploration, additive_noise, categorical, e_greedy
+from kuberacer.coach.exploration import Exploration, additive_noise, categorical, check, e_greedy
 from kuberacer.errors import UserError
 
 
@@ -78,6 +78,6 @@ def test_a_schedule_takes_one_step_a_car_and_can_be_resumed():
 
 
 def test_another_policy_is_an_error_that_names_it():
-    policy = Boltzmann(DiscreteActionSpace(4), LinearSchedule(1, 1, 10))
-    with pytest.raises(UserError, match="Boltzmann"):
-        Exploration(policy, 4, np.random.default_rng(0))
+    with pytest.raises(UserError, match="dqn with discrete actions does not explore with Boltzmann") as caught:
+        check(BoltzmannParameters(), "dqn", continuous=False)
+    assert caught.value.remedy == "use EGreedyParameters or ParameterNoiseParameters"
