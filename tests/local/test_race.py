@@ -97,6 +97,22 @@ def test_a_run_leaves_everything_in_its_folder(first: Run) -> None:
     assert not first.left_behind()
 
 
+def test_the_report_shows_the_training(first: Run) -> None:
+    folder = first.out / "latest"
+    page = (folder / "report.html").read_text()
+    for title in ("Learning", "Learner", "Actions", "Reward by place", "Where episodes ended", "Sectors"):
+        assert f"<h2>{title}</h2>" in page, title
+    found = re.search(r"<script type='application/json'>(.*?)</script>", page)
+    assert found
+    shown = json.loads(found[1])["episodes"]
+    steps = [len(path.read_text().splitlines()) - 1 for path in (folder / "training-simtrace").iterdir()]
+    assert sum(episode["steps"] for episode in shown if episode["iteration"]) == sum(steps) > 0
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert all(row["freeze_seconds"] > 0 < row["save_seconds"] for row in rows)
+    parts = ("play_seconds", "learn_seconds", "freeze_seconds", "lap_wall_seconds")
+    assert sum(rows[0][part] for part in parts) == pytest.approx(rows[0]["seconds"], abs=0.01)
+
+
 def test_the_record_says_what_happened(first: Run) -> None:
     record = first.record
     assert statuses(record) == dict.fromkeys(STAGES, ("succeeded", False))
