@@ -8,7 +8,7 @@ import numpy as np
 
 from kuberacer.formats.trace_columns import iterations_of, pieces, read_iterations
 
-MOST_BYTES = 96 << 20  # of trace files that a report reads: some 700,000 steps
+MOST_BYTES = 96 << 20  # of trace files that a report reads: some 800,000 steps
 INCIDENTS = ("off_track", "crashed", "immobilized", "reversed")
 END = 0.1  # share of the iterations that is called the training's end
 
