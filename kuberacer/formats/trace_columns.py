@@ -61,9 +61,9 @@ def _action(cell: str) -> tuple[float, float]:
 
 
 def iterations_of(folder: Path) -> dict[int, Path]:
-    """The trace files N-iteration.csv of a folder, in their order."""
+    """The iterations, from 1, with the trace files of a training's folder in their order: N-iteration.csv, N from 0."""
     found = {path.name.removesuffix("-iteration.csv"): path for path in folder.glob("*-iteration.csv")}
-    return {int(number): found[number] for number in sorted(filter(str.isdecimal, found), key=int)}
+    return {int(number) + 1: found[number] for number in sorted(filter(str.isdecimal, found), key=int)}
 
 
 def read_iterations(files: Iterable[tuple[int, Path]]) -> np.ndarray:

@@ -12,7 +12,9 @@ VERSION = 2.0
 
 @dataclass(frozen=True)
 class TrainingMetric:
-    """Times: milliseconds; metric_time and start_time since the epoch (wall clock), the elapsed one simulated."""
+    """episode: from 1; an evaluation has that of the last training episode before it. trial: from 1 in each iteration.
+
+    Times: milliseconds; metric_time and start_time since the epoch (wall clock), the elapsed one simulated."""
 
     reward_score: float
     metric_time: int

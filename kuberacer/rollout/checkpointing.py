@@ -3,7 +3,7 @@
 <run>/checkpoints: everything that resuming needs. <run>/model/model_N.pb: the frozen graph of every iteration, or of
 every k-th (KUBERACER_KEEP_GRAPHS).
 <run>/model/deepracer_checkpoints.json: which is the best and which the last.
-<run>/training-simtrace/N-iteration.csv: what the cars did.
+<run>/training-simtrace/N-iteration.csv, N from 0: what the cars did.
 """
 
 import contextlib

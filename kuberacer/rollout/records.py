@@ -20,7 +20,7 @@ HISTORY, METRICS, PROGRESS = "history.jsonl", "TrainingMetrics.json", "progress.
 
 
 class Records:
-    """The files of one training in `folder`: HISTORY, METRICS, PROGRESS and simtrace/N-iteration.csv."""
+    """The files of one training in `folder`: HISTORY, METRICS, PROGRESS and simtrace/N-iteration.csv, N from 0."""
 
     def __init__(self, folder: Path, best_model_metric: str = "progress"):
         self.folder, self.best_model_metric = folder, best_model_metric
@@ -36,7 +36,7 @@ class Records:
 
     def next_episode(self) -> int:
         """The number of the first episode that has no record yet."""
-        return 1 + max((m.episode for m in self.metrics.metrics if m.phase == "training"), default=-1)
+        return max((m.episode for m in self.metrics.metrics if m.phase == "training"), default=0)
 
     def files(self) -> list[Path]:
         """What a checkpoint takes along so that a resumed training continues the records."""
@@ -55,18 +55,18 @@ class Records:
         self.metrics.metrics += [
             TrainingMetric.of(
                 "training",
-                episode=episode.number,
-                trial=0,
+                episode=episode.number + 1,
+                trial=trial,
                 reward=episode.reward,
                 started=episode.started,
                 sim_seconds=episode.sim_seconds,
                 progress=episode.progress,
                 status=episode.status,
             )
-            for episode in turn.finished
+            for trial, episode in enumerate(turn.finished, start=1)
         ]
         if turn.lap is not None:
-            self._add_lap(turn.iteration, turn.episodes, turn.lap)
+            self._add_lap(turn.episodes, len(turn.finished), turn.lap)
         self.metrics.write(self.folder / METRICS)
         write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
 
@@ -80,16 +80,17 @@ class Records:
         for i, row in enumerate(rows):
             if row.iteration == iteration:
                 rows[i] = replace(row, **lap_columns(lap))
-                self._add_lap(iteration, row.episodes, lap)
+                self._add_lap(row.episodes, row.episodes_here, lap)
         history.write(self.folder / HISTORY, rows)
         self.metrics.write(self.folder / METRICS)
 
-    def _add_lap(self, iteration: int, episodes: int, lap: Lap) -> None:
+    def _add_lap(self, episodes: int, trial: int, lap: Lap) -> None:
+        """trial: as of the iteration's last training episode, as DeepRacer counts on in training alone."""
         self.metrics.metrics.append(
             TrainingMetric.of(
                 "evaluation",
                 episode=episodes,
-                trial=iteration,
+                trial=trial,
                 reward=lap.reward or 0.0,  # without that, the laps were driven without the reward function
                 started=time.time(),
                 sim_seconds=lap.seconds,
@@ -99,7 +100,8 @@ class Records:
         )
 
     def write_trace(self, iteration: int, trace: Played, track_length: float) -> Path:
-        path = self.folder / "simtrace" / f"{iteration}-iteration.csv"
+        """As DeepRacer counts: the first iteration, which the untrained policy 0 plays, is 0-iteration.csv."""
+        path = self.folder / "simtrace" / f"{iteration - 1}-iteration.csv"
         simtrace.write_trace(path, trace_rows(trace, track_length))
         return path
 

@@ -173,12 +173,13 @@ def upload(options: argparse.Namespace) -> None:
     store = ObjectStore(StoreSettings.from_environment())
     places = {
         "model": options.model_folder,
+        "ip/hyperparameters.json": options.checkpoint / "hyperparameters.json",
         "train-output/model.tar.gz": options.archive,
         "metrics/TrainingMetrics.json": options.training_metrics,
         "metrics": options.race_result / METRICS,
         "metrics/EvaluationMetrics.json": options.evaluation_metrics,
         "metrics/race_result.json": options.race_result / RESULT,
-        "evaluation/evaluation-simtrace": options.evaluation_simtrace,
+        f"evaluation-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}/evaluation-simtrace": options.evaluation_simtrace,
         "training-simtrace": options.training_simtrace,
         "mp4": options.videos,
         "report.html": options.report,
@@ -187,6 +188,7 @@ def upload(options: argparse.Namespace) -> None:
         reward_name(options.reward_file): options.reward_file,
         "reward_map.png": options.reward_map_png,
     }
+    store.delete_prefix(f"{options.run}/evaluation-")  # of a publication that did not come to its end
     for name, path in places.items():
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
             below = f"/{file.relative_to(path).as_posix()}" if path.is_dir() else ""

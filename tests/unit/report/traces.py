@@ -27,7 +27,7 @@ def drive(
     steps: int = 120,
     iterations: int = 2,
 ) -> Told:
-    """Cars that seldom change their mind, written as N-iteration.csv; episodes go on from file to file.
+    """Cars that seldom change their mind, written as N-iteration.csv, N from 0; episodes go on from file to file.
 
     Returns the parameters of every step in the order of the files' lines."""
     metadata = metadata or ModelMetadata.default("clipped_ppo")
@@ -51,7 +51,7 @@ def drive(
                 sim.reset(done)
         rows = recorder.rows[: recorder.length].ravel()
         told += [here[i] for i in np.lexsort((rows["steps"], rows["episode"]))]
-        simtrace.write_trace(folder / f"{iteration}-iteration.csv", trace_rows(recorder, track.length))
+        simtrace.write_trace(folder / f"{iteration - 1}-iteration.csv", trace_rows(recorder, track.length))
     return told
 
 

@@ -79,14 +79,14 @@ def test_records_hold_every_episode_and_step(trained):
     rows = history.read(records.folder / HISTORY)
     assert [(row.iteration, row.lap_completed) for row in rows] == [(1, False), (2, True)]
     assert all(row.learning["entropy"] > 0 and np.isfinite(row.learning["kl"]) for row in rows)
-    steps = list(read_trace(records.folder / "simtrace" / "2-iteration.csv"))
+    steps = list(read_trace(records.folder / "simtrace" / "1-iteration.csv"))
     assert len(steps) == 128
     returns: dict[int, float] = {}
-    for turn in (1, 2):
+    for turn in (0, 1):
         for row in read_trace(records.folder / "simtrace" / f"{turn}-iteration.csv"):
             returns[row.episode] = returns.get(row.episode, 0.0) + row.reward
     for entry in played:
-        assert entry.reward_score == pytest.approx(returns[entry.episode])
+        assert entry.reward_score == pytest.approx(returns[entry.episode - 1])
 
 
 def test_restored_records_continue(trained, tmp_path: Path):
