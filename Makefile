@@ -67,6 +67,13 @@ $(ENVS)/lint/.ready: tests/lint.lock $(ENVS)/uv/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
 
+# Log tools and notebooks over a run: pandas, matplotlib, deepracer-utils.
+$(ENVS)/analysis/.ready: tests/analysis.lock $(ENVS)/uv/.ready
+	@echo "  analysis: pandas, the notebook, deepracer-utils"
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@touch $@
+
 .PHONY: setup
 setup: $(ENVS)/race/.ready $(ENVS)/race/.kernels $(ENVS)/tools/.ready ## make the environments (the other targets do it when needed)
 
@@ -129,6 +136,13 @@ prune: setup ## remove old runs by a policy; only says which without YES=1: [NEW
 cost: setup ## what a run took, and with a price table what it cost: [RUN=latest] [PRICES=file]
 	@$(KUBERACER) cost '$(or $(RUN),latest)' $(call given,PRICES)
 
+.PHONY: notebook
+notebook: setup $(ENVS)/analysis/.ready ## docs/analysis.ipynb over a run, into its folder as analysis.ipynb and analysis.html: [RUN=latest] [REWARD=file]
+	@test -e 'out/$(or $(RUN),latest)/run.json' || { echo "error: there is no run $(or $(RUN),latest) in out"; echo "remedy: make run-pipeline, or name another: make notebook RUN=…"; exit 1; }
+	@RUN='$(or $(RUN),latest)' $(if $(REWARD),REWARD='$(abspath $(REWARD))') $(ENVS)/analysis/bin/jupyter-execute --output='$(CURDIR)/out/$(or $(RUN),latest)/analysis.ipynb' docs/analysis.ipynb
+	@$(ENVS)/analysis/bin/jupyter-nbconvert --log-level WARN --to html 'out/$(or $(RUN),latest)/analysis.ipynb'
+	@echo "notebook: out/$(or $(RUN),latest)/analysis.html"
+
 .PHONY: compile
 compile: setup ## compile the pipeline for upload in the Kubeflow UI
 	@$(KUBERACER) compile
@@ -147,6 +161,10 @@ test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests ## set
 .PHONY: test-matrix
 test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours)
 	@KUBERACER_TEST_MATRIX=full $(RACE_PYTHON) -m pytest tests/unit/rollout/test_sensor_matrix.py
+
+.PHONY: test-analysis
+test-analysis: setup $(ENVS)/analysis/.tests ## read a real run with PyPI's deepracer-utils and with the notebook (two minutes)
+	@$(ENVS)/analysis/bin/python -m pytest tests/analysis
 
 # The users' way to a cluster is kind; any other is named by KUBECONFIG.
 .PHONY: test-cluster
@@ -186,7 +204,7 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements tests/requirements tests/browser tests/lint tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements tests/requirements tests/browser tests/lint tests/analysis tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done

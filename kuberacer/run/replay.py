@@ -1,5 +1,6 @@
 """A reward replayed over a run's traces. It is done in the stages' environment, so a process there is asked."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -24,4 +25,6 @@ def replay(run: Path, reward: Path | None, iterations: str, requirements: Path |
     command += ["--run-folder", str(run), "--output", str(output), "--iterations", iterations]
     command += ["--reward", str(reward)] if reward else []
     command += ["--requirements", text_of(requirements, "requirements") or "", "--allowed-imports", allowed_imports]
-    return subprocess.run(command, check=False).returncode
+    # A notebook's plots go elsewhere, by a module that the stages' environment does not have.
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return subprocess.run(command, env=environment, check=False).returncode
