@@ -106,7 +106,8 @@ def section(track: Track, training: Steps, evaluation: Steps | None) -> str:
     of = (
         f", of {len(training.iterations)} of {training.of} iterations" if len(training.iterations) < training.of else ""
     )
-    caption = f"Training episodes: {which}{of}; trials of the evaluation: {len(chosen) - shown} of {own}."
+    trials = f"; trials of the evaluation: {len(chosen) - shown} of {own}" if own else ""
+    caption = f"Training episodes: {which}{of}{trials}."
     data = json.dumps(pack(track, both, chosen), separators=(",", ":")).replace("<", "\\u003c")
     image = data_address("image/png", picture(track, both.where(np.isin(both.episode, chosen))))
     return (

@@ -36,9 +36,12 @@ class Spread:
         return cls(*np.array(rows, float).reshape(-1, 3).T)
 
     def draw(self, axes: Axes, x: np.ndarray, color: str, label: str = "") -> None:
-        mark = "o-" if len(x) == 1 else "-"
-        axes.plot(x, self.mean, mark, color=color, label=label, markersize=4)
-        axes.fill_between(x, self.low, self.high, color=color, alpha=0.2, linewidth=0)
+        if len(x) == 1:  # a point has no width for a band
+            reach = (self.mean - self.low, self.high - self.mean)
+            axes.errorbar(x, self.mean, reach, fmt="o", color=color, label=label, markersize=4)
+        else:
+            axes.plot(x, self.mean, color=color, label=label)
+            axes.fill_between(x, self.low, self.high, color=color, alpha=0.2, linewidth=0)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def speed_along_lap(rows: list[TraceRow]) -> bytes:
 
 def count_iterations(axes: Axes) -> None:
     axes.set_xlabel("iteration")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def draw_track(axes: Axes, track: Track) -> None:
