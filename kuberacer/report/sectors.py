@@ -130,13 +130,15 @@ SECTOR_HEADER = ["sector", "from, to", "training's end", "trials, mean", "best t
 
 @dataclass(frozen=True)
 class SectorTimes:
-    """Seconds and mean speed by sector, (SECTORS,) each; None where there was no such driving."""
+    """Seconds and mean speed by sector, (SECTORS,) each; None where there was no such driving. lap: the best trial is
+    a whole one, so that it can be compared with the fastest possible."""
 
     sectors: Sectors
     training: tuple[np.ndarray, np.ndarray] | None = None
     trials: tuple[np.ndarray, np.ndarray] | None = None
     best: tuple[np.ndarray, np.ndarray] | None = None
     fastest: tuple[np.ndarray, np.ndarray] | None = None
+    lap: bool = True
 
     @property
     def columns(self) -> list[tuple[str, tuple[np.ndarray, np.ndarray] | None]]:
@@ -152,7 +154,7 @@ class SectorTimes:
         for number, name in enumerate(self.sectors.names):
             cells = [name, f"{number * length:.1f} to {(number + 1) * length:.1f} m"]
             cells += [
-                "" if of is None or np.isnan(of[0][number]) else f"{of[0][number]:.2f} s, {of[1][number]:.2f} m/s"
+                "" if of is None or not of[0][number] > 0 else f"{of[0][number]:.2f} s, {of[1][number]:.2f} m/s"
                 for _, of in self.columns
             ]
             rows.append([*cells, self._lost(number)])
@@ -160,7 +162,7 @@ class SectorTimes:
         return [*rows, ["lap", f"{self.sectors.total:.1f} m", *sums, self._lost(slice(None))]]
 
     def _lost(self, part: int | slice) -> str:
-        if self.best is None or self.fastest is None:
+        if self.best is None or self.fastest is None or not self.lap:
             return ""
         return f"{np.sum(self.best[0][part]) - np.sum(self.fastest[0][part]):+.2f} s"
 
@@ -190,4 +192,4 @@ def sector_times(
     if fastest is not None:
         passage = fastest_passage(sectors, fastest)
         found["fastest"] = passage.seconds, passage.speed
-    return SectorTimes(sectors, **found)
+    return SectorTimes(sectors, **found, lap=completed is None or bool(completed[best]))

@@ -107,6 +107,16 @@ def test_the_fastest_lap_adds_up_too_and_what_was_lost_is_the_difference() -> No
     assert [name for name, _ in times.speeds()] == ["trials, mean", "best trial", "fastest possible"]
 
 
+def test_a_trial_that_is_no_lap_has_lost_nothing_where_it_never_came() -> None:
+    x, y = around(0.4, 100)
+    lap = np.column_stack([*around(1, 200), np.full(200, 2.0), np.arange(1, 201) * 0.04])
+    times = sector_times(SECTORS_OF_RING, trials=steps(episode(0, x, y)), completed=np.array([False]), fastest=lap)
+    rows = times.table()
+    assert [row[4] != "" for row in rows] == [True, True, True, False, False, False, True]
+    assert {row[-1] for row in rows} == {""}
+    assert not any("nan" in cell for row in rows for cell in row)
+
+
 def test_sectors_are_named_by_how_they_bend() -> None:
     assert SECTORS_OF_RING.names == [f"{number} left" for number in range(1, 7)]
     shapes = {name.partition(" ")[2] for track in ("kidney", "hairpin") for name in Sectors(load_track(track)).names}
