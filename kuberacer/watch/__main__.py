@@ -31,8 +31,10 @@ EXAMPLE = """examples:
 def main() -> None:
     options = arguments()
     token = os.environ.pop(TOKEN, "")
+    shown = f"?token=<{TOKEN}>" if token else ""  # of the user's own: printing it would leave it in logs
     if not token and not is_loopback(options.host):
         token = secrets.token_urlsafe(24)
+        shown = f"?token={token}"
     if token and not _TOKEN.fullmatch(token):
         raise UserError(f"{TOKEN} is no token", "give 8 to 200 letters, digits, - or _")
     source = source_of(options.out)
@@ -41,7 +43,7 @@ def main() -> None:
         source.entry(options.run)
     with listening(options.host, options.port) as listener:
         place = address(options.host, listener.getsockname()[1])
-        print(f"live view: {place}{page}" + (f"?token={token}" if token else ""), flush=True)
+        print(f"live view: {place}{page}{shown}", flush=True)
         print("Ctrl-C ends it; what it shows goes on", flush=True)
         serve(source, token, listener)
 

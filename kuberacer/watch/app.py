@@ -18,8 +18,9 @@ from kuberacer.errors import UserError
 from kuberacer.report.leaderboard import Board
 from kuberacer.store.client import AwayError, NotFoundError
 from kuberacer.watch import names, runs
-from kuberacer.watch.feed import CrowdedError, Feeds
+from kuberacer.watch.feed import ListReader, RunReader
 from kuberacer.watch.guard import FILES, Guard
+from kuberacer.watch.pages import CrowdedError, Feeds
 from kuberacer.watch.runs import Runs
 
 STATIC = Path(__file__).with_name("static")
@@ -30,7 +31,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 def make_app(source: Runs, token: str = "") -> ASGIApp:
     """token: '' for a server that only its own machine reaches."""
-    feeds = Feeds(source)
+    feeds = Feeds()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -49,24 +50,25 @@ def make_app(source: Runs, token: str = "") -> ASGIApp:
 def add_runs(app: FastAPI, source: Runs, feeds: Feeds) -> None:
     @app.api_route("/api/runs", methods=METHODS)
     def all_runs() -> JSONResponse:
-        return JSONResponse({"runs": runs.entries(source)})
+        return JSONResponse({"runs": runs.listed(source)})
 
     @app.get("/api/events")
-    async def events_of_all() -> StreamingResponse:
-        return pushed(feeds.listen("", 0))
+    async def list_events() -> StreamingResponse:
+        return pushed(feeds.listen("", ListReader(source)))
 
     @app.api_route("/api/runs/{run}", methods=METHODS)
     def one_run(run: str) -> JSONResponse:
         columns, rows = runs.table(source.history(run))
         files = [{"path": f.path, "size": f.size, "kind": names.kind(f.path)} for f in source.files(run)]
         history = {"columns": columns, "rows": rows}
-        return JSONResponse({**source.entry(run), **source.detail(run), "history": history, "files": files})
+        told = {**source.entry(run), "stages": source.stages(run), **source.detail(run)}
+        return JSONResponse({**told, "history": history, "files": files})
 
     @app.get("/api/runs/{run}/events")
     async def events(run: str, last_event_id: Annotated[str, Header()] = "0") -> StreamingResponse:
         known = await asyncio.to_thread(source.entry, run)
         number = int(last_event_id) if re.fullmatch(r"\d{1,9}", last_event_id) else 0
-        return pushed(feeds.listen(known["run"], number))
+        return pushed(feeds.listen(known["run"], RunReader(source, known["run"]), number))
 
     @app.api_route("/api/leaderboard", methods=METHODS)
     def leaderboard() -> JSONResponse:
@@ -123,10 +125,9 @@ def add_pages(app: FastAPI) -> None:
         return JSONResponse({"ok": True})
 
 
-def pushed(stream: AsyncIterator[bytes]) -> StreamingResponse:
-    """Server-sent events, which nobody on the way is to keep back."""
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+def pushed(events: AsyncIterator[bytes]) -> StreamingResponse:
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}  # a proxy hands them on at once
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 def wanted_part(header: str, size: int) -> tuple[int, int, int]:

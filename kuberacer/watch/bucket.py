@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from kuberacer.formats import live
+from kuberacer.formats.race_result import RESULT
 from kuberacer.store.client import NotFoundError, ObjectStore, TooLargeError
 from kuberacer.watch import runs
 from kuberacer.watch.log_tail import LogTail
@@ -56,13 +57,13 @@ class BucketRuns:
         if results:
             evaluation = {
                 "trials": results.get("trials"), "laps_completed": results.get("laps_completed"),
-                "best_lap": results.get("best_lap_s"), "tracks": card.get("evaluations"),
+                "best_lap": results.get("best_lap_s"),
+                "rows": runs.trials(self._bytes(entry["run"], f"metrics/{RESULT}")),
             }  # fmt: skip
         settings = about.get("settings") or {
             name: card.get(name) for name in ("hyperparameters", "metadata", "reward") if card.get(name)
         }
         return {
-            "stages": _stages(about, bool(card), entry["state"]),
             "track_outline": about.get("track"),
             "evaluation": evaluation,
             "settings": {**settings, "seed": about.get("seed", card.get("seed"))},
@@ -71,7 +72,7 @@ class BucketRuns:
 
     def stages(self, run: str) -> list[dict[str, Any]]:
         entry = self._known(run)
-        return _stages(self._stored(entry["run"]).about() or {}, entry["published"], entry["state"])
+        return _stages(self._stored(entry["run"]).about() or {}, entry)
 
     def history(self, run: str) -> list[dict[str, Any]]:
         return self._stored(self._known(run)["run"]).history()
@@ -185,8 +186,11 @@ class BucketRuns:
         }
 
     def _card(self, run: str) -> dict[str, Any] | None:
+        return live.read(self._bytes(run, CARD) or b"")
+
+    def _bytes(self, run: str, path: str) -> bytes | None:
         try:
-            return live.read(self.store.get_bytes(f"{prefix_of(run)}/{CARD}", MOST_CARD))
+            return self.store.get_bytes(f"{prefix_of(run)}/{path}", MOST_CARD)
         except (NotFoundError, TooLargeError):
             return None
 
@@ -204,8 +208,9 @@ def _state(about: dict[str, Any], published: bool, silent_s: Callable[[], float 
     return runs.ENDED_BADLY if told == live.FAILED else runs.STOPPED
 
 
-def _stages(about: dict[str, Any], published: bool, state: str) -> list[dict[str, Any]]:
+def _stages(about: dict[str, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:
     """A bucket knows of the training and of the publication."""
+    published, state = entry["published"], entry["state"]
     names = {live.TRAINING: "running", live.TRAINED: "succeeded", live.FAILED: "failed", live.STOPPED: "interrupted"}
     train = names.get(about.get("state", ""), "succeeded" if published else "pending")
     if train == "running" and state != runs.RUNNING:

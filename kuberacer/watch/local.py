@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from kuberacer.errors import UserError
 from kuberacer.formats.live import finite, outline
+from kuberacer.formats.race_result import RESULT
 from kuberacer.sim.track import load_track
 from kuberacer.store.client import AwayError, NotFoundError
 from kuberacer.store.server import running_server
@@ -100,11 +101,11 @@ class LocalRuns:
         if record.trials:
             evaluation = {
                 "trials": record.trials, "laps_completed": record.laps_completed, "best_lap": record.best_lap_s,
+                "rows": runs.trials(_bytes(self._folder(run) / "race_result" / RESULT)),
             }  # fmt: skip
         settings = about.get("settings") or {}
         return {
-            "stages": self.stages(run),
-            "track_outline": about.get("track") or track_outline(record),
+            "track_outline": about.get("track") or track_outline(record, self._folder(run)),
             "evaluation": evaluation,
             "settings": {**settings, "parameters": record.parameters, "seed": record.seed},
             "error": record.error,
@@ -157,9 +158,8 @@ class LocalRuns:
         return _pieces(self._place(run, path), first, last)
 
     def cards(self) -> Iterator[bytes]:
-        for name in self.names():
-            with contextlib.suppress(OSError, UserError):
-                yield _read(self.folder / name / "model_card.json")
+        cards = (_bytes(self.folder / name / "model_card.json") for name in self.names())
+        return (card for card in cards if card is not None)
 
     def _place(self, run: str, path: str) -> Path:
         folder = self._folder(run)
@@ -217,17 +217,15 @@ def race_type(record: Record) -> str:
         return "TIME_TRIAL"
 
 
-def track_outline(record: Record) -> dict[str, Any] | None:
-    """Of one of our tracks, or of a file that is still there."""
-    given = record.parameters.get("track") or record.track
-    if not isinstance(given, str) or given.startswith("s3://"):
-        return None
+def track_outline(record: Record, folder: Path) -> dict[str, Any] | None:
+    """Of the route that a run has kept, else of one of our tracks."""
+    kept = folder / "track.npy"
     try:
-        track = load_track(given)
+        track = load_track(str(kept) if kept.is_file() else record.track)
     except (UserError, OSError):
         return None
     return outline(
-        track.name, track.length, track.width, track.closed,
+        record.track or track.name, track.length, track.width, track.closed,
         center=track.center, inner=track.inner, outer=track.outer,
     )  # fmt: skip
 
@@ -246,6 +244,13 @@ def _locked(path: Path) -> bool:
         return str(path.stat().st_ino) in held
     except (OSError, IndexError):
         return path.exists()
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return _read(path)
+    except (OSError, UserError):
+        return None
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What the server shows of runs, whichever place they come from."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kuberacer.formats.live import finite
+from kuberacer.formats.race_result import RaceResult
 from kuberacer.store.client import NotFoundError
 from kuberacer.watch.log_tail import LogTail
 
@@ -34,7 +36,7 @@ class Runs(Protocol):
         """What the list of runs says of one (docs/watch.md)."""
 
     def detail(self, run: str) -> dict[str, Any]:
-        """What its page says besides: stages, track_outline, evaluation, settings, error."""
+        """What its page says besides: track_outline, evaluation, settings, error."""
 
     def stages(self, run: str) -> list[dict[str, Any]]:
         """[{name, state, seconds}] in their order."""
@@ -59,13 +61,28 @@ class Runs(Protocol):
         """The model cards of all that were published."""
 
 
-def entries(source: Runs) -> list[dict[str, Any]]:
-    """Of all runs, the newest first."""
+def listed(source: Runs) -> list[dict[str, Any]]:
+    """The entries of all runs, the newest first."""
     found = []
     for name in source.names():
         with contextlib.suppress(NotFoundError):  # removed a moment ago
             found.append(source.entry(name))
     return found
+
+
+def trials(result: bytes | None) -> list[dict[str, Any]]:
+    """The trials of the model that was evaluated, from its race_result.json; [] where none can be read."""
+    try:
+        race = RaceResult.of(json.loads(result or b"{}"))
+        return [
+            {
+                "track": track.track, "trial": trial.trial, "status": trial.status, "progress": trial.progress,
+                "seconds": trial.seconds, "resets": trial.resets, "penalty": trial.penalty_seconds,
+            }
+            for track in race.tracks for trial in track.cars[0].trials
+        ]  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return []
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:

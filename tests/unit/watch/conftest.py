@@ -46,7 +46,7 @@ class Client:
 
     @contextlib.contextmanager
     def events(self, run: str, **headers: str) -> Iterator[Iterator[dict[str, Any]]]:
-        """The events of a run ("": of all), as {event, data, id}, while the context is open."""
+        """The events of a run, '' for those of the list, as {event, data, id}, while the context is open."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request("GET", f"/api/runs/{run}/events" if run else "/api/events", headers=named)

@@ -1,6 +1,7 @@
 """What is pushed: news as it comes, nothing twice, all of it to a page that comes back, and a store that went away."""
 
 import time
+from contextlib import ExitStack
 
 import made
 import pytest
@@ -144,11 +145,9 @@ def test_control_characters_of_a_log_stay_away():
 
 @pytest.mark.parametrize("pages", [3])
 def test_more_pages_than_it_serves(serve, store, monkeypatch, pages):
-    monkeypatch.setattr("kuberacer.watch.feed.MOST_PAGES", pages)
+    monkeypatch.setattr("kuberacer.watch.pages.MOST_PAGES", pages)
     made.train(store, "oval-1", [made.row(1)])
     client = serve(BucketRuns(store))
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         for _ in range(pages):
             until(stack.enter_context(client.events("oval-1")), "history")

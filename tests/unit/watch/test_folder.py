@@ -24,8 +24,8 @@ def test_a_run_that_has_ended(out):
     assert (entry["iterations"], entry["env_steps"], entry["best_lap"]) == (3, 6144, 9.5)
     detail = source.detail("oval-1")
     assert detail["track_outline"]["name"] == "oval"
-    assert detail["evaluation"] == {"trials": 3, "laps_completed": 2, "best_lap": 9.5}
-    assert detail["stages"] == [{"name": "train", "state": "succeeded", "seconds": 12.5}]
+    assert detail["evaluation"] == {"trials": 3, "laps_completed": 2, "best_lap": 9.5, "rows": []}
+    assert source.stages("oval-1") == [{"name": "train", "state": "succeeded", "seconds": 12.5}]
     assert {file.path for file in source.files("oval-1")} >= {"video.mp4", "run.json", "logs/train.log"}
     assert source.log("oval-1", LogTail())[0] == ["progress: one", "progress: two"]
     assert source.now("oval-1") is None
@@ -55,7 +55,7 @@ def test_a_killed_run_does_not_go_on(out):
 
 
 def test_an_outline_of_one_of_our_tracks_where_nothing_else_tells(out):
-    folder = made.finished(out, "oval-1")
+    folder = made.finished(out, "oval-1", track="kidney")
     (folder / "about.json").unlink()
     found = LocalRuns(out).detail("oval-1")["track_outline"]
     assert found["name"] == "kidney"
