@@ -12,6 +12,7 @@ PARTS = {  # modules of this folder, each imported when its turn comes: one alon
     "learning": "bench_learning_loop",
     "rollouts": "bench_rollouts",
     "videos": "bench_videos",
+    "watch": "bench_watch",
     "driving": "driving",
 }
 LONG = ("driving",)  # an hour and more: only when asked for
