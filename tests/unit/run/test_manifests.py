@@ -1,5 +1,6 @@
 """Every overlay builds without a network, and all that it starts is small, unprivileged and labelled."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,11 +28,21 @@ def of_kind(documents: list[dict], kind: str) -> list[dict]:
     return [document for document in documents if document["kind"] == kind]
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
-def overlay(request) -> list[dict]:
+@pytest.fixture(scope="module", params=[*OVERLAYS, "argo watch"])
+def overlay(request, tmp_path_factory) -> list[dict]:
+    """An overlay, or one with components after it, as `manifests/deploy` puts them together."""
     if shutil.which("kubectl") is None:
         pytest.skip("no kubectl")
-    return rendered(MANIFESTS / "overlays" / request.param)
+    name, *components = request.param.split()
+    if not components:
+        return rendered(MANIFESTS / "overlays" / name)
+    folder = tmp_path_factory.mktemp("together")
+    manifests = os.path.relpath(MANIFESTS, folder)
+    parts = [f"{manifests}/components/{component}" for component in components]
+    (folder / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": [f"{manifests}/overlays/{name}"], "components": parts})
+    )
+    return rendered(folder)
 
 
 def test_overlays_are_those_that_are_promised():
@@ -182,7 +193,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
-@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "builder"])
+@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "builder"])
 def test_dockerfiles_end_small_and_unprivileged(name):
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     last = text[text.rindex("\nFROM ") :]
