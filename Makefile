@@ -88,13 +88,13 @@ $(ENVS)/browser/.ready: tests/browser.lock $(ENVS)/uv/.ready
 	@touch $@
 
 # What a variable of make gives to the command: TRACK=kidney becomes --track kidney.
-RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET RACE EVALUATION MINUTES STEPS CARS SEED TRIALS TRAINING_VIDEOS REQUIREMENTS RESUME \
+RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET PRETRAINED PRETRAINED_CHECKPOINT RACE EVALUATION MINUTES STEPS CARS SEED TRIALS TRAINING_VIDEOS REQUIREMENTS RESUME \
   BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE REGISTRY
 lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: run-pipeline
-run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]
+run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]
 	@$(KUBERACER) run $(call given,$(RUN_VARIABLES))
 
 .PHONY: run-sweep
@@ -108,6 +108,14 @@ validate: setup ## check a reward function and a race: REWARD=file [TRACK=…] [
 .PHONY: tracks
 tracks: setup ## list the tracks with length, width and a picture
 	@$(KUBERACER) tracks
+
+.PHONY: import-model
+import-model: setup ## make a model to train on from: FROM=folder|file.tar.gz|file.zip|s3://… [WHICH=best|last] [NAME=…]
+	@$(KUBERACER) import-model $(call given,FROM WHICH NAME)
+
+.PHONY: export-model
+export-model: setup ## write a model in DeepRacer's layout: RUN=… TO=folder|file.tar.gz|s3://… [WHICH=best|last]
+	@$(KUBERACER) export-model $(call given,RUN TO WHICH)
 
 .PHONY: leaderboard
 leaderboard: setup ## rank the published models, of the bucket of KUBERACER_S3_BUCKET or of out/: [NAME=LEADERBOARD_NAME]

@@ -51,6 +51,8 @@ def race(
     hyperparameters: str = "",
     metadata: str = "",
     preset: str = "",
+    pretrained: str = "",
+    pretrained_checkpoint: str = "best",
     minutes: float = 2.0,
     steps: int = 0,
     cars: int = 32,
@@ -79,6 +81,8 @@ def race(
         hyperparameters: DeepRacer's hyperparameters.json: paste it. Empty: KubeRacer's defaults.
         metadata: DeepRacer's model_metadata.json with the action space: paste it. Empty: KubeRacer's default.
         preset: Python source of an rl_coach preset, which decides on the algorithm. Empty: none.
+        pretrained: Model to go on from: a run in the object store, or the s3:// address of a model. Empty: none.
+        pretrained_checkpoint: Which checkpoint of that model: best or last.
         minutes: How long to train, in minutes. 0: until `steps`.
         steps: After how many environment steps to stop training. 0: no limit.
         cars: Cars that drive at once in the trainer itself, when there are no rollout workers.
@@ -126,6 +130,8 @@ def race(
             hyperparameters=hyperparameters,
             metadata=metadata,
             preset=preset,
+            pretrained=pretrained,
+            pretrained_checkpoint=pretrained_checkpoint,
             minutes=minutes,
             steps=steps,
             cars=cars,

@@ -26,6 +26,8 @@ def train(
     hyperparameters: str = "",
     metadata: str = "",
     preset: str = "",
+    pretrained: str = "",
+    pretrained_checkpoint: str = "best",
     minutes: float = 2.0,
     steps: int = 0,
     cars: int = 32,
@@ -57,6 +59,8 @@ def train(
         hyperparameters: hyperparameters.json as DeepRacer has it. Default: KubeRacer's.
         metadata: model_metadata.json as DeepRacer has it. Default: KubeRacer's.
         preset: Python source of an rl_coach preset. Default: none.
+        pretrained: Model to begin with: a run in the store, or the s3:// address of a model. Default: none.
+        pretrained_checkpoint: Which checkpoint of that model: best or last.
         minutes: How long to train. 0: no limit.
         steps: After how many environment steps to stop. 0: no limit.
         cars: Cars that drive at once.
@@ -91,6 +95,10 @@ def train(
             metadata,
             "--preset",
             preset,
+            "--pretrained",
+            pretrained,
+            "--pretrained-checkpoint",
+            pretrained_checkpoint,
             "--minutes",
             minutes,
             "--steps",

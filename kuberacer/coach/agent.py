@@ -43,6 +43,7 @@ class Agent(ABC):
         self.rng = np.random.default_rng(seed)
         self.iteration = 0  # training phases done
         self.total_steps = 0  # of all cars
+        self.steps_before = 0  # of the model that the training began with
         self.total_episodes = 0
         self._steps_of_iteration = 0
         self._episodes_of_iteration = 0
@@ -196,6 +197,7 @@ class Agent(ABC):
         return {
             "iteration": self.iteration,
             "total_steps": self.total_steps,
+            "steps_before": self.steps_before,
             "total_episodes": self.total_episodes,
             "exploration_steps": self.exploration.steps,
             "random": self.rng.bit_generator.state,
@@ -204,6 +206,7 @@ class Agent(ABC):
     def set_state(self, state: dict[str, Any]) -> None:
         self.iteration = state["iteration"]
         self.total_steps = state["total_steps"]
+        self.steps_before = state.get("steps_before", 0)
         self.total_episodes = state["total_episodes"]
         self.exploration.skip_to(state["exploration_steps"])
         self.rng.bit_generator.state = state["random"]

@@ -12,7 +12,7 @@ from kuberacer.errors import UserError
 def save(agent: Any, folder: Path) -> None:
     """Write the agent's variables, graph and state; `.coach_checkpoint` comes last."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = checkpoint_name(agent.iteration, agent.total_steps)
+    name = checkpoint_name(agent.iteration, agent.steps_before + agent.total_steps)
     prefix = str(folder / name)
     agent.coach.saver.save(agent.coach.session, prefix, write_meta_graph=False, write_state=False)
     Path(f"{prefix}.meta").write_bytes(agent.coach.meta_graph)

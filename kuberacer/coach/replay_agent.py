@@ -87,7 +87,7 @@ class ReplayAgent(Agent):
         """One gradient step; its statistics."""
 
     def act(self, observation: Observation) -> np.ndarray:
-        heating = self.total_steps < self.hyper["heatup_steps"]
+        heating = self.steps_before + self.total_steps < self.hyper["heatup_steps"]
         actions = self._random_actions() if heating else self._policy_actions(*arrays(observation))
         self.memory.begin(observation, actions)
         return actions
@@ -122,7 +122,7 @@ class ReplayAgent(Agent):
 
     def explore(self) -> Explore:
         explore = super().explore()
-        heating = self.total_steps < self.hyper["heatup_steps"]
+        heating = self.steps_before + self.total_steps < self.hyper["heatup_steps"]
         return replace(explore, kind="random") if heating else self._exploring(explore)
 
     def _exploring(self, explore: Explore) -> Explore:

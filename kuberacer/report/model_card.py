@@ -29,6 +29,7 @@ def markdown(card: dict[str, Any]) -> str:
         f"A model that drives {track['name']} ({track['length_m']:.1f} m, {track['width_m']:.2f} m wide), trained with "
         f"{card['algorithm']}, seed {card['seed']}.",
         "",
+        *began_with(card),
         "## Results",
         "",
         "| | |",
@@ -82,6 +83,19 @@ def reward(card: dict[str, Any]) -> list[str]:
         fence,
         card["reward"].rstrip(),
         "```" if language == "Python" else "~~~~",
+    ]
+
+
+def began_with(card: dict[str, Any]) -> list[str]:
+    """A paragraph about the model that the training began with."""
+    told = card.get("pretrained")
+    if told is None:
+        return []
+    state = "weights and optimizer" if told["optimizer_state"] else "weights, a new optimizer"
+    return [
+        f"It began with `{told['checkpoint']}` of `{told['from']}` ({state}; sha256 of its tensors' file "
+        f"`{told['sha256']}`), and counts its iterations on from there.",
+        "",
     ]
 
 

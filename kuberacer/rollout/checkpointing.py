@@ -9,7 +9,7 @@ every k-th (KUBERACER_KEEP_GRAPHS).
 import contextlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -35,7 +35,11 @@ LEAVE_S = 18.0  # for what is on its way to the store when the training has to l
 class Checkpointing:
     """Saves and sends checkpoints. Use as a context manager: leaving it waits for what is under way."""
 
-    def __init__(self, agent: Agent, records: Records, store: ObjectStore, run: str, work: Path):
+    def __init__(
+        self, agent: Agent, records: Records, store: ObjectStore, run: str, work: Path, about: Mapping[str, str]
+    ):
+        """about: texts of files that go with every checkpoint: what others need to go on from it."""
+        self.about = about
         self.agent, self.records, self.store, self.run, self.work = agent, records, store, run, work
         self.checkpoints = CheckpointStore(store, run)
         self.graph = work / "model.pb"
@@ -87,10 +91,7 @@ class Checkpointing:
         """Save the iteration's checkpoint and send it in the background; raises what went wrong with the one before."""
         began = time.monotonic()
         csv = self.records.write_trace(turn.iteration, trace, track_length)
-        folder = self.work / f"checkpoint-{turn.iteration}"
-        self.agent.save(folder)
-        graph = self.work / f"model_{turn.iteration}.pb"
-        shutil.copyfile(self.graph, graph)
+        folder, graph = self._save(turn.iteration)
         saved = time.monotonic()
         self.wait()
         waited = time.monotonic() - saved
@@ -100,6 +101,27 @@ class Checkpointing:
             shutil.copyfile(file, folder / file.name)
         lap = asdict(turn.lap) if turn.lap else None
         self._submit(f"checkpoint {turn.iteration}", lambda: self._send(turn.iteration, folder, graph, csv, lap))
+
+    def begin(self, progress: Progress, lap: Lap | None) -> None:
+        """Keep the model that the training begins with as the run's first checkpoint."""
+        self.records.begin(progress)
+        iteration = self.agent.iteration
+        folder, graph = self._save(iteration)
+        for file in self.records.files():
+            shutil.copyfile(file, folder / file.name)
+        told = asdict(lap) if lap else None
+        self._submit(f"checkpoint {iteration}", lambda: self._send(iteration, folder, graph, None, told))
+        self.wait()
+
+    def _save(self, iteration: int) -> tuple[Path, Path]:
+        """(folder of the checkpoint without the records, its frozen graph)"""
+        folder = self.work / f"checkpoint-{iteration}"
+        self.agent.save(folder)
+        for name, text in self.about.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        graph = self.work / f"model_{iteration}.pb"
+        shutil.copyfile(self.graph, graph)
+        return folder, graph
 
     def set_lap(self, iteration: int, lap: Lap) -> None:
         """Write down, in the background, what a lap that was driven elsewhere has come to."""
@@ -139,9 +161,10 @@ class Checkpointing:
 
         self._sending.append(self._sender.submit(persevere, what, action, say, going=going))
 
-    def _send(self, iteration: int, folder: Path, graph: Path, csv: Path, lap: dict | None) -> None:
+    def _send(self, iteration: int, folder: Path, graph: Path, csv: Path | None, lap: dict | None) -> None:
         self.store.put_file(f"{self.run}/model/{graph.name}", graph)
-        self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
+        if csv is not None:
+            self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
         self.checkpoints.save(folder, iteration, lap)
         self._list_checkpoints()
         thin_graphs(self.store, self.run, self.checkpoints.prune(KEPT, KEPT_WAITING), self.every)

@@ -49,6 +49,12 @@ class Records:
         self.metrics = TrainingMetrics.read(self.folder / METRICS)
         self.metrics.best_model_metric = self.best_model_metric
 
+    def begin(self, progress: Progress) -> None:
+        """Write down a training that has done nothing yet, but has a model."""
+        history.write(self.folder / HISTORY, [])
+        self.metrics.write(self.folder / METRICS)
+        write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
+
     def add(self, turn: Iteration, progress: Progress) -> None:
         rows = self.history() if turn.lap is None else []
         history.append(self.folder / HISTORY, history_row(turn, rows[-1] if rows else None))

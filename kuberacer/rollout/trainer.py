@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,7 @@ class Progress:
     best: Lap | None = None
     best_iteration: int | None = None
     next_episode: int = 0  # number of the next one that begins, where others play; 0: not counted here
+    pretrained: dict[str, Any] | None = None  # the model that it began with: checkpoint, iteration, steps, from …
 
     def to_json(self) -> dict:
         return asdict(self)

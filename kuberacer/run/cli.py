@@ -44,6 +44,7 @@ AllowedImports = Annotated[
     str | None, typer.Option(help="More modules that the reward function may import, separated by commas.")
 ]
 
+Which = Annotated[str | None, typer.Option(help="Which checkpoint of the model: best or last. Default: best.")]
 
 Race = Annotated[Path | None, typer.Option(help="The race: DeepRacer's training YAML. Default: a time trial.")]
 EvaluationRace = Annotated[Path | None, typer.Option(help="YAML whose keys replace those of --race in the evaluation.")]
@@ -71,6 +72,11 @@ def run(
         Path | None,
         typer.Option(help="rl_coach preset, a Python file: it decides on the algorithm."),
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(help="Model to go on from: a run, an imported model, a model folder, or an s3:// address."),
+    ] = None,
+    pretrained_checkpoint: Which = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="How long to train. 0: until --steps.")] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Stop training after so many steps. 0: no limit.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
@@ -124,6 +130,7 @@ def run(
         "hyperparameters": given.text_of(hyperparameters, "hyperparameters"),
         "metadata": given.text_of(metadata, "metadata"),
         "preset": given.text_of(preset, "preset"),
+        "pretrained_checkpoint": given.best_or_last(pretrained_checkpoint),
         "minutes": minutes,
         "steps": steps,
         "seed": seed,
@@ -141,6 +148,7 @@ def run(
     parameters |= given.races(race, evaluation, parameters)
     resume = run_named(out, resume) if resume else None
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)
+    parameters |= given.pretrained(out, pretrained, algorithm, where is not None)
     run_pipeline("race", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
 
 
@@ -269,6 +277,32 @@ def watch(
 
 
 upkeep.add_to(app)
+
+
+@app.command(epilog="Example: kuberacer import-model --from my-model.tar.gz --name club")
+def import_model(
+    from_: Annotated[str, typer.Option("--from", help="DeepRacer model: folder, .tar.gz, .zip or s3:// address.")],
+    which: Which = None,
+    name: Annotated[str, typer.Option(help="What to call it. Default: as the folder or archive.")] = "",
+    out: Out = Path("out"),
+) -> None:
+    """Make a model to train on from, of one that DeepRacer's console or deepracer-for-cloud has trained."""
+    from kuberacer.run.models import import_model as make
+
+    print("\n".join(make(out, from_, given.best_or_last(which) or "best", name)))
+
+
+@app.command(epilog="Example: kuberacer export-model --run latest --to my-model.tar.gz")
+def export_model(
+    run: Annotated[str, typer.Option(help="A run or an imported model: its name, its folder, or `latest`.")],
+    to: Annotated[str, typer.Option(help="Where to: a folder, a .tar.gz, or s3://bucket/prefix; not there yet.")],
+    which: Which = None,
+    out: Out = Path("out"),
+) -> None:
+    """Write a model in DeepRacer's layout: for its console, deepracer-for-cloud, and the car."""
+    from kuberacer.run.models import export_model as write
+
+    print("\n".join(write(out, run_named(out, run), to, given.best_or_last(which) or "best")))
 
 
 @app.command(name="compile", epilog="Example: kuberacer compile pipelines/sweep.py --output build/sweep.argo.yaml")

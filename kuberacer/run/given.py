@@ -10,6 +10,7 @@ from kuberacer.errors import UserError
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.formats.race_keys import PARAMETERS
 from kuberacer.formats.yaml_input import read_mapping
+from kuberacer.run import models
 from kuberacer.run.files import must_exist, read_user_file
 from kuberacer.run.reward_file import reward_text
 from kuberacer.run.rivals import with_addresses, without
@@ -57,6 +58,20 @@ def races(race: Path | None, evaluation: Path | None, parameters: Mapping[str, A
     if Path(track).exists():  # it goes into the store; stages elsewhere could not find it
         texts["race"] = without(texts["race"] or "", "race", "WORLD_NAME")
     return {**texts, "track": _absolute(track)}
+
+
+def best_or_last(which: str | None) -> str | None:
+    if which not in (None, "best", "last"):
+        raise UserError(f"the checkpoint is {which!r}", "give best or last")
+    return which
+
+
+def pretrained(out: Path, given: str | None, algorithm: str | None, on_cluster: bool) -> dict[str, Any]:
+    """The model to begin with, and its algorithm where none was given."""
+    if not given:
+        return {"pretrained": None}
+    model = models.pretrained(out, given, on_cluster)
+    return {"pretrained": model, "algorithm": algorithm or models.algorithm_of(model)}
 
 
 def _absolute(track: str) -> str:

@@ -104,6 +104,7 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
         if "track" in arguments:
             arguments["track"] = store.address_of_track(arguments["track"])
         store.race(arguments)
+        store.pretrained(arguments)
         runner = LocalRunner(
             pipeline=pipeline,
             environments=Environments(),

@@ -10,6 +10,7 @@ from typing import Any
 
 from kuberacer.errors import UserError
 from kuberacer.run.files import must_exist
+from kuberacer.run.models import put_pretrained
 from kuberacer.run.rivals import put_model, with_addresses
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
@@ -33,6 +34,12 @@ class Store:
         key = f"inputs/{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}/{file.name}"
         self.objects.put_file(key, file)
         return self.objects.address(key)
+
+    def pretrained(self, arguments: dict[str, Any]) -> None:
+        """A model of this machine that the run begins with goes into the store, too."""
+        if arguments.get("pretrained"):
+            which = arguments.get("pretrained_checkpoint") or "best"
+            arguments["pretrained"] = put_pretrained(self.objects, arguments["pretrained"], which)
 
     def race(self, arguments: dict[str, Any]) -> None:
         """Rivals of `race` and `evaluation` that are folders of this machine go into the store, too."""

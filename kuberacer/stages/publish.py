@@ -98,6 +98,7 @@ def describe(options: argparse.Namespace, track: Track, race: RaceResult) -> dic
             "training_s": summary["seconds"],
             "reward_us": mean_reward_us(history.read(options.history)),
         },
+        **({"pretrained": summary["pretrained"]} if "pretrained" in summary else {}),
         "leaderboard": {"name": race.leaderboard_name, "type": race.leaderboard_type, "racer": race.racer},
         "evaluations": [evaluation(race, result) for result in race.tracks],
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),

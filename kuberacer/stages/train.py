@@ -36,6 +36,8 @@ from kuberacer.rollout.handout import Handout, Setup
 from kuberacer.rollout.laps import Lap
 from kuberacer.rollout.live import Live
 from kuberacer.rollout.local_workers import LocalWorkers
+from kuberacer.rollout.model_files import METADATA
+from kuberacer.rollout.model_folder import HYPERPARAMETERS
 from kuberacer.rollout.own_pod import in_cluster
 from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
 from kuberacer.rollout.records import Records
@@ -49,6 +51,7 @@ from kuberacer.sim.track import Track
 from kuberacer.stages import train_live
 from kuberacer.stages.train_arguments import arguments
 from kuberacer.stages.train_outputs import collect
+from kuberacer.stages.train_pretrained import begin_with, model_metadata, pretrained_model
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.log_copy import LogCopy, log_key
 from kuberacer.usage import METER
@@ -77,22 +80,33 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
         time_trials_only(scene_of(race).objects)
     preset = Preset.load(options.preset) if options.preset.strip() else None
     algorithm = preset.algorithm(options.hyperparameters, options.algorithm) if preset else options.algorithm
-    metadata = ModelMetadata.parse(options.metadata, algorithm, by_preset=preset is not None)
-    hyper = Hyperparameters.parse(options.hyperparameters, algorithm)
     source = options.reward_file.read_text(encoding="utf-8")
     cars = options.cars_per_worker if options.rollout_workers else options.cars
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
+        model = pretrained_model(options, store, Path(work))
+        metadata = model_metadata(options, algorithm, store, model)
+        hyper = Hyperparameters.parse(options.hyperparameters, metadata.algorithm)
+        about = {METADATA: metadata.to_json(), HYPERPARAMETERS: hyper.to_json()}
         records = Records(Path(work) / "records", race.best_model_metric)
         agent = build_agent(metadata, hyper, cars=cars, seed=options.seed, preset=preset)
         environment = json.loads(options.environment.read_text(encoding="utf-8"))
         with (
             train_live.watched(options, store, track, race, metadata, hyper, source) as live,
             memory_in_words(hyper["batch_size"], cars),
-            Checkpointing(agent, records, store, options.run, Path(work)) as checkpoints,
+            Checkpointing(agent, records, store, options.run, Path(work), about) as checkpoints,
         ):
             resume(checkpoints, records)
             rivals = TrainingRivals.fetch(race, Path(work))
             setup = rollout_setup(options, race, rivals, metadata, source, environment, agent)
+            if model is not None:
+                begin_with(
+                    model,
+                    options.pretrained,
+                    agent,
+                    checkpoints,
+                    # The real simulator drives its laps beside the training; this one is not driven there.
+                    None if given_simulators() else lambda graph: drive(graph, setup, rivals),
+                )
             if options.rollout_workers:
                 progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints, live)
             else:
@@ -307,6 +321,10 @@ def workers_for(options: argparse.Namespace, image: str, redis: RedisAddress, wo
 
         return ClusterWorkers.of_this_pod(options.run, image, options.queue)
     return LocalWorkers(options.run, redis, StoreSettings.from_environment().environment(), work / "worker-logs")
+
+
+def drive(graph: Path, setup: Setup, rivals: TrainingRivals) -> Lap:
+    return laps_of(graph, setup, setup.entrants(rivals.graphs.__getitem__))
 
 
 def laps_of(graph: Path, setup: Setup, rivals: Sequence[Entrant]) -> Lap:

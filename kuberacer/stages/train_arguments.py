@@ -30,6 +30,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--hyperparameters", default="", help="JSON text (default: KubeRacer's)")
     parser.add_argument("--metadata", default="", help="model metadata, JSON text (default: KubeRacer's)")
+    parser.add_argument(
+        "--pretrained",
+        default="",
+        help="model to begin with: a run in the store, or its s3:// address (default: none)",
+    )
+    parser.add_argument("--pretrained-checkpoint", default="best", help="of that model: best or last (%(default)s)")
     parser.add_argument("--preset", default="", help="Python source of an rl_coach preset")
     parser.add_argument("--minutes", type=float, default=2.0, help="of training, 0: no limit (%(default)s)")
     parser.add_argument("--steps", type=int, default=0, help="environment steps at most, 0: no limit")

@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+from typing import Any
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.checkpoint_files import HYPERPARAMETERS, PRESET
@@ -42,7 +43,7 @@ def collect(
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, path)
     best = progress.best
-    summary = {
+    summary: dict[str, Any] = {
         "algorithm": metadata.algorithm,
         "first_lap_s": progress.first_lap_s,
         "steps": agent.total_steps,
@@ -58,6 +59,8 @@ def collect(
             "seconds": best.seconds,
         },
     }
+    if progress.pretrained is not None:
+        summary["pretrained"] = progress.pretrained
     write_atomically(options.summary, json.dumps(summary, indent=1) + "\n")
     if options.executor_output:
         figures = {"steps": agent.total_steps, "iterations": agent.iteration, "seconds": round(progress.seconds, 3)}

@@ -127,6 +127,10 @@ class CheckpointStore:
                     "go on from another checkpoint, and check the store's disk",
                 )
 
+    def read(self, manifest: Manifest, name: str) -> bytes:
+        """One of a checkpoint's files that is known to be small."""
+        return self.store.get_bytes(self._object(manifest.files[name][0]))
+
     def load_last(self, folder: Path) -> Manifest | None:
         """Fetch the last checkpoint, or the last one that is whole where the store has lost something of it.
 

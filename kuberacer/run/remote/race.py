@@ -109,12 +109,15 @@ def _arguments(engine: Engine, file: RecordFile) -> dict[str, object]:
     is_file = track is not None and not track.startswith("s3://") and (track.endswith(".npy") or Path(track).exists())
     is_long = reward is not None and len(reward.encode()) > LONGEST
     has_rivals = any(local_rivals(str(given[name]), name) for name in ("race", "evaluation") if given.get(name))
-    if is_file or is_long or has_rivals:
+    begins_here = Path(str(given.get("pretrained") or "")).is_absolute()
+    if is_file or is_long or has_rivals or begins_here:
         with runs_store(engine.cluster, engine.namespace) as store:
             if is_file:
                 given["track"] = Store(store, {}, "").address_of_track(str(track))
             if has_rivals:
                 Store(store, {}, "").race(given)
+            if begins_here:
+                Store(store, {}, "").pretrained(given)
             if is_long:
                 data = str(reward).encode()
                 key = f"inputs/{hashlib.sha256(data).hexdigest()[:16]}/reward_function.py"
