@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from kuberacer.coach.algorithms import AGENT, ALGORITHMS
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.frozen_names import AGENT
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError
 
@@ -59,7 +59,7 @@ def load_weights(agent: Any, prefix: Path) -> Loaded:
 
 def stack_size(prefix: Path, metadata: ModelMetadata) -> int:
     """How many time steps of the camera the checkpoint's network sees at once."""
-    network = "policy" if metadata.algorithm == "sac" else "main"
+    network = ALGORITHMS[metadata.algorithm].network
     name = f"{AGENT}/{network}/online/network_0/{metadata.camera}/Conv2d_0/kernel"
     shape = open_checkpoint(prefix).get_variable_to_shape_map().get(name)
     if shape is None or len(shape) != 4 or not 1 <= shape[2] // metadata.views <= 64 or shape[2] % metadata.views:
