@@ -17,6 +17,7 @@ from kuberacer.rollout.announcement import Announcement
 from kuberacer.rollout.broker import TrainerBroker, WorkerBroker
 from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.workers import RedisAddress
+from kuberacer.usage import processor_seconds
 
 NEWS = Announcement("s", 3, "0" * 64, ("in",), ("out",), Explore("categorical", 0.0, 5), "1" * 64, 1, 16, 8)
 
@@ -75,6 +76,7 @@ def test_announcements_and_fragments_arrive(trainer: TrainerBroker, worker: Work
     assert take(trainer, 3, 0.05) == []
     (seen,) = trainer.workers()
     assert (seen.worker, seen.steps, seen.doing) == ("w-1", 9, "waits")
+    assert 0 < seen.cpu_s <= processor_seconds() + 0.01
     assert "w-1" in seen.line(time.time())
 
 
