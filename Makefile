@@ -166,6 +166,10 @@ test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests ## set
 	@$(ENVS)/watch/bin/python -m pytest $(WATCH_TESTS)
 	@$(TOOLS_PYTHON) -m pytest $(TOOLS_TESTS)
 
+.PHONY: test-browser
+test-browser: setup $(ENVS)/watch/.ready $(ENVS)/browser/.ready ## pass the live view's tests in the system's Chromium (screenshots: out/browser)
+	@$(ENVS)/browser/bin/python -m pytest tests/browser
+
 .PHONY: test-matrix
 test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours)
 	@KUBERACER_TEST_MATRIX=full $(RACE_PYTHON) -m pytest tests/unit/rollout/test_sensor_matrix.py

@@ -11,6 +11,7 @@ const SILENT_S = 15; // after which the cars on the page are called old
 
 export class Live {
   #heard = performance.now();
+  stage = "train";
 
   /** outline: of the track, null where it is not known yet. */
   constructor(outline, signal) {
@@ -52,8 +53,14 @@ export class Live {
     this.workers.show(now.workers ?? []);
   }
 
+  /** stages: of the run. */
+  at(stages) {
+    this.stage = stages.find(({ state }) => state === "running")?.name ?? "train";
+  }
+
   #age() {
     const seconds = (performance.now() - this.#heard) / 1000;
-    if (seconds > SILENT_S) setText(this.doing, `No news of the cars for ${duration(Math.round(seconds))}`);
+    if (!this.stage.startsWith("train")) setText(this.doing, `Not training at this moment: ${words(this.stage)}`);
+    else if (seconds > SILENT_S) setText(this.doing, `No news of the cars for ${duration(Math.round(seconds))}`);
   }
 }

@@ -110,6 +110,7 @@ class RunPage {
     setText(this.about, `${about} · started ${moment(run.started)}`);
     this.showFigures(run);
     this.#showStages(run.stages ?? []);
+    this.live?.at(run.stages ?? []);
     this.#showError(run);
   }
 
