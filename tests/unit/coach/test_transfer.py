@@ -11,6 +11,7 @@ from kuberacer.coach.graph_checks import check_graph
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.transfer import load_weights, stack_size
+from kuberacer.coach.user_preset import Preset
 from kuberacer.errors import UserError
 from tests.unit.coach.presets import random_observation, small_preset
 
@@ -35,7 +36,9 @@ def whole(tmp_path_factory):
     """An agent that was saved, and its folder."""
     metadata = ModelMetadata.default("clipped_ppo")
     hyper = Hyperparameters.parse(None, "clipped_ppo")
-    agent = build_agent(metadata, hyper, cars=4, preset=small_preset("clipped_ppo"), threads=1, precision="fp32")
+    agent = build_agent(
+        metadata, hyper, cars=4, preset=Preset.load(small_preset("clipped_ppo")), threads=1, precision="fp32"
+    )
     agent.iteration, agent.total_steps = 3, 600
     agent.save(folder := tmp_path_factory.mktemp("whole"))
     yield agent, folder
