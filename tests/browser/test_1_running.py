@@ -69,6 +69,7 @@ def test_values_of_an_iteration_are_read_with_pointer_and_keys(looker: Looker, e
     assert box is not None
     looker.page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 60)
     looker.wait("the last value", lambda: chart.locator(".now").inner_text() != first)
+    looker.page.mouse.move(0, 0)
     slider.press("End")
     assert "values of the newest" in looker.text(".scrub label")
 

@@ -30,9 +30,13 @@ export class Curves {
   #x = [0, 1];
   #axis = AXES.iteration;
   #held = null; // where the slider was put; null: at the newest
+  #pointed = null; // where the pointer is, which goes before the slider
 
   constructor() {
-    this.charts = SPECS.map((spec) => new Chart(spec, (x) => this.#point(x ?? this.#held)));
+    this.charts = SPECS.map((spec) => new Chart(spec, (x) => {
+      this.#pointed = x;
+      this.#point();
+    }));
     this.label = h("label", { for: "scrub" });
     this.slider = h("input", { id: "scrub", type: "range", oninput: () => this.#slide() });
     const scrub = h("div", { class: "scrub" }, h("h2", {}, "Curves"), this.label, this.slider);
@@ -53,7 +57,7 @@ export class Curves {
     const step = axis === "iteration" ? 1 : "any";
     Object.assign(this.slider, { min: first, max: this.#x[1], step, disabled: !last });
     this.slider.value = this.#held ?? this.#x[1];
-    this.#point(this.#held);
+    this.#point();
   }
 
   #lines(spec, runs) {
@@ -67,10 +71,11 @@ export class Curves {
   #slide() {
     const value = Number(this.slider.value);
     this.#held = value >= this.#x[1] ? null : value;
-    this.#point(this.#held);
+    this.#point();
   }
 
-  #point(x) {
+  #point() {
+    const x = this.#pointed ?? this.#held;
     const place = x !== null && this.#axis === AXES.iteration ? Math.round(x) : x;
     this.charts.forEach((chart) => chart.point(place));
     const text = place === null ? "values of the newest" : "values at";
