@@ -36,7 +36,7 @@ class ActorAgent(ReplayAgent):
         value, mean = (LOWEST, MEAN_OF_FIRST) if self._twin else (0, 1)
         self._actions = actor.outputs[0]
         with self.coach.graph.as_default():
-            noise = tf.placeholder(tf.float64, [None, 2], "kuberacer_noise")
+            noise = tf.placeholder(tf.float64, [None, self.metadata.actions], "kuberacer_noise")
             rewards = tf.placeholder(tf.float64, [None], "kuberacer_rewards")
             bootstrap = tf.placeholder(tf.float64, [None], "kuberacer_bootstrap")
             next_actions = next_actor.outputs[0]
@@ -80,16 +80,16 @@ class ActorAgent(ReplayAgent):
         return [(self._actions, "Identity")]
 
     def _random_actions(self) -> np.ndarray:
-        return self.rng.uniform(-1, 1, (self.cars, 2)).astype(np.float32)
+        return self.rng.uniform(-1, 1, (self.cars, self.metadata.actions)).astype(np.float32)
 
     def _best(self, *given: np.ndarray) -> np.ndarray:
         return self._ask(*given)
 
     def _update(self, batch: Batch) -> dict[str, float]:
         count = len(batch.rewards)
-        noise = np.zeros((count, 2))
+        noise = np.zeros((count, self.metadata.actions))
         if self._twin:
-            drawn = self.rng.standard_normal((count, 2)) * self._algorithm.policy_noise
+            drawn = self.rng.standard_normal((count, self.metadata.actions)) * self._algorithm.policy_noise
             noise = drawn.clip(-self._algorithm.noise_clipping, self._algorithm.noise_clipping)
         return self._update_with(batch, noise)
 

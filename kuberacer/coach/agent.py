@@ -13,10 +13,10 @@ from kuberacer.coach.choose import Explore
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.exploration import Exploration
 from kuberacer.coach.hyperparameters import Hyperparameters
-from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.normals import normals_of
 from kuberacer.coach.segment import Segment
 from kuberacer.coach.sensors import Input, Observation, arrays
+from kuberacer.coach.spaces import Spaces
 from kuberacer.errors import UserError
 
 INFERENCE_BATCH = 512  # frames of one inference at most, bounds memory
@@ -35,7 +35,7 @@ class Agent(ABC):
     Actions are (N,) integers, or (N, 2) float32 [steering, speed] around -1..1; ModelMetadata.decode reads both.
     """
 
-    def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
+    def __init__(self, coach: CoachGraph, metadata: Spaces, hyper: Hyperparameters, cars: int, seed: int):
         self.coach = coach
         self.metadata = metadata
         self.hyper = hyper
@@ -47,8 +47,7 @@ class Agent(ABC):
         self.total_episodes = 0
         self._steps_of_iteration = 0
         self._episodes_of_iteration = 0
-        actions = 2 if metadata.continuous else len(metadata.action_space)  # type: ignore[arg-type]
-        self.exploration = Exploration(coach.agent.exploration_policy, actions, self.rng)
+        self.exploration = Exploration(coach.agent.exploration_policy, metadata.actions, self.rng)
         given = zip(coach.names, coach.inputs(self._policy_network()), strict=True)
         self.inputs = tuple(Input(name, tuple(tensor.shape.as_list()[1:])) for name, tensor in given)
         playing = coach.parameters.algorithm.num_consecutive_playing_steps
@@ -147,7 +146,7 @@ class Agent(ABC):
     def explore(self) -> Explore:
         """What others are to explore with now."""
         exploration = self.exploration
-        discrete = 0 if self.metadata.continuous else len(self.metadata.action_space)  # type: ignore[arg-type]
+        discrete = 0 if self.metadata.continuous else self.metadata.actions
         return Explore(exploration.kind, exploration.value, discrete)
 
     def learn_segments(self, segments: list[Segment]) -> dict[str, float]:

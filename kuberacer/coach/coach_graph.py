@@ -12,9 +12,9 @@ from rl_coach.base_parameters import TaskParameters
 
 from kuberacer.coach import spaces_env
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.sensors import Input
 from kuberacer.coach.session import session_config
+from kuberacer.coach.spaces import Spaces
 from kuberacer.errors import UserError
 
 
@@ -84,7 +84,7 @@ class CoachGraph:
 
 def build_graph(
     graph_manager: Any,
-    metadata: ModelMetadata,
+    metadata: Spaces,
     *,
     inputs: tuple[Input, ...],
     seed: int | None,

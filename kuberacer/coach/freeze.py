@@ -17,6 +17,7 @@ from kuberacer.coach.algorithms import AGENT, ALGORITHMS
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.frozen_names import CAR_OUTPUT, input_names
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.spaces import Spaces
 from kuberacer.errors import UserError
 
 __all__ = [
@@ -40,7 +41,7 @@ _MERGES = ("Merge", "RefMerge")
 _INPUTS = ("Placeholder", "PlaceholderWithDefault")
 
 
-def export(coach: Any, metadata: ModelMetadata, path: Path) -> None:
+def export(coach: Any, metadata: Spaces, path: Path) -> None:
     """Freeze the live policy of a CoachGraph into `path`."""
 
     def read(names: list[str]) -> dict[str, np.ndarray]:
@@ -51,7 +52,7 @@ def export(coach: Any, metadata: ModelMetadata, path: Path) -> None:
 
 def export_for_rollouts(
     coach: Any,
-    metadata: ModelMetadata,
+    metadata: Spaces,
     tensors: list[tuple[Any, str]],
     path: Path,
     draw: frozen_noise.Draw | None = None,
@@ -74,7 +75,7 @@ def export_for_rollouts(
     return list(outputs)
 
 
-def freeze_checkpoint(folder: Path, path: Path, metadata: ModelMetadata) -> None:
+def freeze_checkpoint(folder: Path, path: Path, metadata: Spaces) -> None:
     """Freeze the newest checkpoint in `folder` (its .meta file has the graph) into `path`. Raises UserError."""
     prefix = checkpoint_files.newest(folder)
     reader = tf.train.load_checkpoint(str(prefix))
@@ -111,7 +112,7 @@ def for_car(model: bytes, metadata: ModelMetadata) -> bytes:
     return graph.SerializeToString()
 
 
-def policy_source(graph_def: Any, metadata: ModelMetadata) -> tuple[str, str]:
+def policy_source(graph_def: Any, metadata: Spaces) -> tuple[str, str]:
     """(the node of rl_coach's graph that computes the policy, the operation that makes the car's output of it)."""
     key = metadata.algorithm, metadata.continuous
     pattern, operation = _SOURCE.get(key) or _BY_NETWORK[ALGORITHMS[metadata.algorithm].network]
@@ -127,7 +128,7 @@ def policy_source(graph_def: Any, metadata: ModelMetadata) -> tuple[str, str]:
 def _frozen(
     graph_def: Any,
     read: Callable[[list[str]], dict[str, np.ndarray]],
-    metadata: ModelMetadata,
+    metadata: Spaces,
     outputs: dict[str, tuple[str, str]] | None = None,
     draw: frozen_noise.Draw = frozen_noise.means,
 ) -> Any:

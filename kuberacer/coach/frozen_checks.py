@@ -10,18 +10,18 @@ from kuberacer.coach import checkpoint_files
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.freeze import CAR_OUTPUT, input_names, policy_source
 from kuberacer.coach.frozen_policy import FrozenPolicy
-from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.normals import normals_of, zeros
 from kuberacer.coach.sensors import Observation, arrays
+from kuberacer.coach.spaces import Spaces
 
 
-def fed(metadata: ModelMetadata, observation: Observation) -> dict[str, np.ndarray]:
+def fed(metadata: Spaces, observation: Observation) -> dict[str, np.ndarray]:
     """The frozen graph's inputs by their tensors' names."""
     names = (f"{name}:0" for name in input_names(metadata))
     return {name: array.astype(np.float32) for name, array in zip(names, arrays(observation), strict=True)}
 
 
-def checkpoint_outputs(folder: Path, metadata: ModelMetadata, observation: Observation) -> np.ndarray:
+def checkpoint_outputs(folder: Path, metadata: Spaces, observation: Observation) -> np.ndarray:
     """What the policy that was trained says of what M cars see: its whole graph, with saved variables."""
     prefix = checkpoint_files.newest(folder)
     with tf.Graph().as_default() as graph, tf.Session() as session:
@@ -35,7 +35,7 @@ def checkpoint_outputs(folder: Path, metadata: ModelMetadata, observation: Obser
     return np.tanh(output) if operation == "Tanh" else output
 
 
-def tensorflow_outputs(model: Path, metadata: ModelMetadata, observation: Observation) -> np.ndarray:
+def tensorflow_outputs(model: Path, metadata: Spaces, observation: Observation) -> np.ndarray:
     policy = FrozenPolicy(model, metadata)
     try:
         return policy.outputs(observation)
@@ -43,7 +43,7 @@ def tensorflow_outputs(model: Path, metadata: ModelMetadata, observation: Observ
         policy.close()
 
 
-def openvino_outputs(model: Path, metadata: ModelMetadata, observation: Observation) -> np.ndarray:
+def openvino_outputs(model: Path, metadata: Spaces, observation: Observation) -> np.ndarray:
     """OpenVINO, which the car's software uses, step by step as the car does."""
     import openvino
 
@@ -57,7 +57,7 @@ def openvino_outputs(model: Path, metadata: ModelMetadata, observation: Observat
     return np.concatenate([ask(step)[0] for step in steps])
 
 
-def onnx_outputs(model: Path, metadata: ModelMetadata, observation: Observation) -> np.ndarray:
+def onnx_outputs(model: Path, metadata: Spaces, observation: Observation) -> np.ndarray:
     """ONNX Runtime, on the graph that tf2onnx makes of it."""
     import logging
 
@@ -76,7 +76,7 @@ def onnx_outputs(model: Path, metadata: ModelMetadata, observation: Observation)
     return session.run([output], given)[0]
 
 
-RUNTIMES: dict[str, Callable[[Path, ModelMetadata, Observation], np.ndarray]] = {
+RUNTIMES: dict[str, Callable[[Path, Spaces, Observation], np.ndarray]] = {
     "tensorflow": tensorflow_outputs,
     "openvino": openvino_outputs,
     "onnxruntime": onnx_outputs,

@@ -1,12 +1,12 @@
 """Names of a frozen graph's nodes, as the car and its tools look for them; importable without TensorFlow."""
 
 from kuberacer.coach.algorithms import AGENT, ALGORITHMS
-from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.spaces import Spaces
 
 CAR_OUTPUT = {name: algorithm.output for name, algorithm in ALGORITHMS.items()}
 
 
-def input_names(metadata: ModelMetadata) -> tuple[str, ...]:
+def input_names(metadata: Spaces) -> tuple[str, ...]:
     """The names of the frozen graph's input nodes, float32: the camera's (batch, 120, 160, channels), pixels 0..255,
     and with a lidar its (batch, values)."""
     network = ALGORITHMS[metadata.algorithm].network

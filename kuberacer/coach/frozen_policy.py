@@ -6,16 +6,16 @@ import numpy as np
 
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.freeze import CAR_OUTPUT, input_names
-from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.sensors import Observation, arrays
 from kuberacer.coach.session import session_config
+from kuberacer.coach.spaces import Spaces
 from kuberacer.errors import UserError
 
 
 class FrozenPolicy:
     """model.pb in a TensorFlow session of its own, in fp32."""
 
-    def __init__(self, model: Path | str, metadata: ModelMetadata, threads: int = 2):
+    def __init__(self, model: Path | str, metadata: Spaces, threads: int = 2):
         """Raises UserError when the file is no frozen graph, or lacks the nodes that the metadata means."""
         path = Path(model)
         graph_def = tf.GraphDef()

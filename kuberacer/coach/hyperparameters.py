@@ -43,10 +43,10 @@ class Hyperparameters:
         found = {}
         for key, value in given.items():
             if key in rules:
-                found[key] = _checked(key, value, rules[key], algorithm)
+                found[key] = checked(key, value, rules[key], algorithm)
             elif whole_file and key in DEEPRACER_KEYS:
                 owner = next(name for name in RULES if key in RULES[name])
-                _checked(key, value, RULES[owner][key], owner)
+                checked(key, value, RULES[owner][key], owner)
             else:
                 raise _unknown(key, algorithm)
         values = {key: rule.default for key, rule in rules.items()} | found
@@ -77,7 +77,7 @@ def _unknown(key: str, algorithm: str) -> UserError:
     )
 
 
-def _checked(key: str, value: Any, rule: Rule, algorithm: str) -> Any:
+def checked(key: str, value: Any, rule: Rule, algorithm: str) -> Any:
     """The value as int, float or word; UserError when it is of another kind or out of range."""
     default = "" if rule.default is None else f" (default {rule.default})"
     error = UserError(

@@ -110,6 +110,11 @@ class ModelMetadata:
         return isinstance(self.action_space, ContinuousActions)
 
     @property
+    def actions(self) -> int:
+        """The number of discrete actions, or of continuous axes."""
+        return 2 if isinstance(self.action_space, ContinuousActions) else len(self.action_space)
+
+    @property
     def camera(self) -> str:
         """The name of the network's camera input, which the car looks for."""
         return self.sensors[0]

@@ -12,10 +12,10 @@ from kuberacer.coach.agent import Agent, in_batches
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.gradient_step import gated_apply
 from kuberacer.coach.hyperparameters import Hyperparameters
-from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.rollout_buffer import RolloutBuffer
 from kuberacer.coach.segment import Segment
 from kuberacer.coach.sensors import Observation, arrays, joined
+from kuberacer.coach.spaces import Spaces
 
 MOST_FRAME_BYTES = 2**29  # of one iteration's frames
 
@@ -43,21 +43,21 @@ def advantages(
 
 
 class ClippedPPO(Agent):
-    def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
+    def __init__(self, coach: CoachGraph, metadata: Spaces, hyper: Hyperparameters, cars: int, seed: int):
         super().__init__(coach, metadata, hyper, cars, seed)
         self._algorithm = coach.parameters.algorithm
         self._batch_size = coach.parameters.network_wrappers["main"].batch_size
         self._build_calls()
-        width = 2 if metadata.continuous else self._policy_width
+        width = metadata.actions if metadata.continuous else self._policy_width
         columns: dict[str, tuple[tuple[int, ...], type]] = {
-            "actions": ((2,), np.float32) if metadata.continuous else ((), np.int32),
+            "actions": ((metadata.actions,), np.float32) if metadata.continuous else ((), np.int32),
             "policy": ((width,), np.float32),  # probabilities, or means
             "rewards": ((), np.float64),
             "terminated": ((), bool),
             "truncated": ((), bool),
         }
         if metadata.continuous:
-            columns["deviation"] = ((2,), np.float32)
+            columns["deviation"] = ((metadata.actions,), np.float32)
         rows = -(-hyper["rollout_steps"] // cars)
         self._played = RolloutBuffer(cars, rows, self.inputs, **columns)
         self._clip_steps = 0

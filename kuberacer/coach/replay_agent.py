@@ -12,11 +12,11 @@ from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import copy_to_target
 from kuberacer.coach.hyperparameters import Hyperparameters
-from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.priorities import Priorities
 from kuberacer.coach.replay import Batch, ReplayMemory
 from kuberacer.coach.segment import Segment
 from kuberacer.coach.sensors import Observation, arrays, chosen, joined
+from kuberacer.coach.spaces import Spaces
 from kuberacer.errors import UserError
 
 PRIORITIZED = "PrioritizedExperienceReplay"  # the end of such a memory's path in rl_coach
@@ -28,7 +28,7 @@ class ReplayAgent(Agent):
     target_networks: tuple[str, ...]  # the names of those that have a target
     takes_priorities = False  # updates the priorities of what it has learned from
 
-    def __init__(self, coach: CoachGraph, metadata: ModelMetadata, hyper: Hyperparameters, cars: int, seed: int):
+    def __init__(self, coach: CoachGraph, metadata: Spaces, hyper: Hyperparameters, cars: int, seed: int):
         super().__init__(coach, metadata, hyper, cars, seed)
         self._algorithm = coach.parameters.algorithm
         self._batch_size = next(iter(coach.parameters.network_wrappers.values())).batch_size
@@ -58,7 +58,7 @@ class ReplayAgent(Agent):
         given = self.coach.parameters.memory
         unit, size = given.max_size
         most = size if unit.name == "Transitions" else self.hyper["replay_size"]
-        shape, kind = ((2,), np.float32) if self.metadata.continuous else ((), np.int32)
+        shape, kind = ((self.metadata.actions,), np.float32) if self.metadata.continuous else ((), np.int32)
         prioritized = given.path.endswith(PRIORITIZED)
         if prioritized and not self.takes_priorities:
             raise UserError(

@@ -87,7 +87,7 @@ class SAC(ReplayAgent):
         return replace(explore, kind="sac")
 
     def _random_actions(self) -> np.ndarray:
-        return self.rng.uniform(-1, 1, (self.cars, 2)).astype(np.float32)
+        return self.rng.uniform(-1, 1, (self.cars, self.metadata.actions)).astype(np.float32)
 
     def _best(self, *given: np.ndarray) -> np.ndarray:
         return self._ask_best(*given)
@@ -100,7 +100,7 @@ class SAC(ReplayAgent):
         return {**stats, "kl": gaussian_divergence(*before, *self._ask(*seen))}
 
     def _update(self, batch: Batch) -> dict[str, float]:
-        noise = self.rng.standard_normal((1, len(batch.rewards), 2), np.float32)
+        noise = self.rng.standard_normal((1, len(batch.rewards), self.metadata.actions), np.float32)
         return self._update_with(batch, noise)
 
     def _update_with(self, batch: Batch, noise: np.ndarray) -> dict[str, float]:

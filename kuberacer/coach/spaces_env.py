@@ -7,8 +7,8 @@ import numpy as np
 from gymnasium import spaces
 
 from kuberacer.coach.compat import gym_names
-from kuberacer.coach.metadata import ContinuousActions, ModelMetadata
-from kuberacer.coach.sensors import LIDAR_METRES, Input
+from kuberacer.coach.sensors import Input
+from kuberacer.coach.spaces import Spaces
 
 DEEPRACER_NAME = "DeepRacerRacetrackCustomActionSpaceEnv-v0"  # what DeepRacer's presets name
 
@@ -16,12 +16,12 @@ DEEPRACER_NAME = "DeepRacerRacetrackCustomActionSpaceEnv-v0"  # what DeepRacer's
 class SpacesEnv(gymnasium.Env):
     """Observation {name: array} of the inputs; the action space of the metadata, continuous ones as -1..1."""
 
-    def __init__(self, metadata: ModelMetadata, inputs: tuple[Input, ...]):
+    def __init__(self, metadata: Spaces, inputs: tuple[Input, ...]):
         self.observation_space = spaces.Dict({given.name: space_of(given) for given in inputs})
-        if isinstance(metadata.action_space, ContinuousActions):
-            self.action_space: spaces.Space = spaces.Box(-1, 1, (2,), np.float32)
+        if metadata.continuous:
+            self.action_space: spaces.Space = spaces.Box(-1, 1, (metadata.actions,), np.float32)
         else:
-            self.action_space = spaces.Discrete(len(metadata.action_space))
+            self.action_space = spaces.Discrete(metadata.actions)
         self._observation: dict[str, np.ndarray] = {given.name: np.zeros(given.shape, given.dtype) for given in inputs}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
@@ -33,10 +33,12 @@ class SpacesEnv(gymnasium.Env):
 
 
 def space_of(given: Input) -> spaces.Box:
-    highest = 255 if given.dtype is np.uint8 else LIDAR_METRES[1]
-    return spaces.Box(0, highest, given.shape, given.dtype)  # type: ignore[arg-type]
+    """rl_coach asks for bounds and makes nothing of them."""
+    if given.dtype is np.uint8:
+        return spaces.Box(0, 255, given.shape, np.uint8)
+    return spaces.Box(-np.inf, np.inf, given.shape, np.float32)
 
 
-def register(metadata: ModelMetadata, inputs: tuple[Input, ...]) -> None:
+def register(metadata: Spaces, inputs: tuple[Input, ...]) -> None:
     """Make DeepRacer's environment name stand for these spaces, for presets built from now on."""
     gym_names.OWN_ENVIRONMENTS[DEEPRACER_NAME] = lambda: SpacesEnv(metadata, inputs)

@@ -28,6 +28,7 @@ from kuberacer.coach.compat.hook import load_source
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.sensors import FRAME, Input
+from kuberacer.coach.spaces import Spaces
 from kuberacer.errors import UserError
 
 FILENAME = "preset.py"
@@ -61,7 +62,7 @@ class Preset:
         asked: the run's, which may be left out; clipped_ppo, the default, counts as left out. Raises UserError for an
         agent that KubeRacer does not train, and for another one than was asked for.
         """
-        found = _algorithm(self._manager(Hyperparameters.of_any(hyperparameters)))
+        found = algorithm_of(self.manager(Hyperparameters.of_any(hyperparameters)))
         if asked not in ("", "clipped_ppo", found):
             raise UserError(f"the preset makes {found}, the run's algorithm is {asked}", "leave ALGORITHM out")
         return found
@@ -71,8 +72,8 @@ class Preset:
 
         Raises UserError naming the line of a fault in the source, or what does not fit.
         """
-        manager = self._manager({key: value for key, value in hyper.values.items() if value is not None})
-        if (found := _algorithm(manager)) != metadata.algorithm:
+        manager = self.manager({key: value for key, value in hyper.values.items() if value is not None})
+        if (found := algorithm_of(manager)) != metadata.algorithm:
             raise UserError(
                 f"preset: it makes {found}, the run's algorithm is {metadata.algorithm}",
                 f"set ALGORITHM={found}, or leave it out",
@@ -83,7 +84,8 @@ class Preset:
         camera, *lidar = metadata.inputs(hyper["stack_size"])
         return manager, (_as_filtered(camera, metadata.views, manager.agent_params.input_filter), *lidar)
 
-    def _manager(self, hyperparameters: Mapping[str, Any]) -> Any:
+    def manager(self, hyperparameters: Mapping[str, Any]) -> Any:
+        """The preset's graph manager. Raises UserError naming the line of a fault in the source."""
         if hasattr(self._module, "graph_manager"):
             manager = self._module.graph_manager
         else:
@@ -100,7 +102,8 @@ class Preset:
         return manager
 
 
-def _algorithm(manager: Any) -> str:
+def algorithm_of(manager: Any) -> str:
+    """The algorithm that a graph manager makes. Raises UserError for one that is not trained here."""
     path = str(manager.agent_params.path)
     if path not in NAMES:
         raise UserError(
@@ -117,7 +120,7 @@ def _fault(error: Exception) -> UserError:
     return UserError(f"{FILENAME}{where}: {type(error).__name__}: {said}", "mend the preset's source")
 
 
-def _name_inputs(parameters: Any, metadata: ModelMetadata) -> None:
+def _name_inputs(parameters: Any, metadata: Spaces) -> None:
     """Call the networks' camera input, and its filters, as the metadata's camera is."""
     names = {DEEPRACER_INPUT: metadata.camera}
     wanted = {metadata.camera, metadata.lidar} - {None}

@@ -3,7 +3,8 @@
 <run>/checkpoints: everything that resuming needs. <run>/model/model_N.pb: the frozen graph of every iteration, or of
 every k-th (KUBERACER_KEEP_GRAPHS).
 <run>/model/deepracer_checkpoints.json: which is the best and which the last.
-<run>/training-simtrace/N-iteration.csv, N from 0: what the cars did.
+Beside them, what the caller writes at each iteration: <run>/training-simtrace/N-iteration.csv, N from 0, what the cars
+did.
 """
 
 import contextlib
@@ -19,8 +20,7 @@ from typing import Self
 from kuberacer.coach.agent import Agent
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.rollout.laps import Lap
-from kuberacer.rollout.records import Records
-from kuberacer.rollout.trace import Played
+from kuberacer.rollout.records import TrainingRecords
 from kuberacer.rollout.trainer import Iteration, Progress
 from kuberacer.store.checkpoints import CheckpointStore, Manifest
 from kuberacer.store.client import ObjectStore
@@ -36,7 +36,13 @@ class Checkpointing:
     """Saves and sends checkpoints. Use as a context manager: leaving it waits for what is under way."""
 
     def __init__(
-        self, agent: Agent, records: Records, store: ObjectStore, run: str, work: Path, about: Mapping[str, str]
+        self,
+        agent: Agent,
+        records: TrainingRecords,
+        store: ObjectStore,
+        run: str,
+        work: Path,
+        about: Mapping[str, str],
     ):
         """about: texts of files that go with every checkpoint: what others need to go on from it."""
         self.about = about
@@ -87,10 +93,12 @@ class Checkpointing:
             shutil.copyfile(same, self.graph)
         return self.graph
 
-    def keep(self, turn: Iteration, progress: Progress, trace: Played, track_length: float) -> None:
-        """Save the iteration's checkpoint and send it in the background; raises what went wrong with the one before."""
+    def keep(self, turn: Iteration, progress: Progress, write: Callable[[], Mapping[str, Path]]) -> None:
+        """Save the iteration's checkpoint and send it in the background; raises what went wrong with the one before.
+
+        write: gives the files that go into the store beside it, by their keys below the run."""
         began = time.monotonic()
-        csv = self.records.write_trace(turn.iteration, trace, track_length)
+        beside = write()
         folder, graph = self._save(turn.iteration)
         saved = time.monotonic()
         self.wait()
@@ -100,7 +108,7 @@ class Checkpointing:
         for file in self.records.files():
             shutil.copyfile(file, folder / file.name)
         lap = asdict(turn.lap) if turn.lap else None
-        self._submit(f"checkpoint {turn.iteration}", lambda: self._send(turn.iteration, folder, graph, csv, lap))
+        self._submit(f"checkpoint {turn.iteration}", lambda: self._send(turn.iteration, folder, graph, beside, lap))
 
     def begin(self, progress: Progress, lap: Lap | None) -> None:
         """Keep the model that the training begins with as the run's first checkpoint."""
@@ -110,7 +118,7 @@ class Checkpointing:
         for file in self.records.files():
             shutil.copyfile(file, folder / file.name)
         told = asdict(lap) if lap else None
-        self._submit(f"checkpoint {iteration}", lambda: self._send(iteration, folder, graph, None, told))
+        self._submit(f"checkpoint {iteration}", lambda: self._send(iteration, folder, graph, {}, told))
         self.wait()
 
     def _save(self, iteration: int) -> tuple[Path, Path]:
@@ -146,9 +154,9 @@ class Checkpointing:
         """Keep only what a finished training needs of the store: the best checkpoint, and the last to go on from."""
         thin_graphs(self.store, self.run, self.checkpoints.prune(1), self.every)
 
-    def fetch_traces(self, folder: Path) -> None:
-        """The sim traces of all iterations, of earlier starts of this run too."""
-        prefix = f"{self.run}/training-simtrace/"
+    def fetch_beside(self, below: str, folder: Path) -> None:
+        """What was kept below a key beside the checkpoints of all iterations, of earlier starts of this run too."""
+        prefix = f"{self.run}/{below}/"
         for key in self.store.list(prefix):
             self.store.get_file(key, folder / key.removeprefix(prefix))
 
@@ -161,10 +169,10 @@ class Checkpointing:
 
         self._sending.append(self._sender.submit(persevere, what, action, say, going=going))
 
-    def _send(self, iteration: int, folder: Path, graph: Path, csv: Path | None, lap: dict | None) -> None:
+    def _send(self, iteration: int, folder: Path, graph: Path, beside: Mapping[str, Path], lap: dict | None) -> None:
         self.store.put_file(f"{self.run}/model/{graph.name}", graph)
-        if csv is not None:
-            self.store.put_file(f"{self.run}/training-simtrace/{csv.name}", csv)
+        for key, file in beside.items():
+            self.store.put_file(f"{self.run}/{key}", file)
         self.checkpoints.save(folder, iteration, lap)
         self._list_checkpoints()
         thin_graphs(self.store, self.run, self.checkpoints.prune(KEPT, KEPT_WAITING), self.every)

@@ -7,6 +7,7 @@ import numpy as np
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.metadata import ModelMetadata
+from kuberacer.coach.sensors import Observation
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.frame_stack import Observations
 from kuberacer.rollout.live import Live
@@ -57,6 +58,11 @@ class Collector:
             self.live.see(self.trace.rows[: self.trace.length], self.sim.frames[0])
         self._say("learns")
         return episodes
+
+    @property
+    def seen(self) -> Observation:
+        """What the cars see now."""
+        return self.observations.current
 
     @property
     def reward_us(self) -> float:

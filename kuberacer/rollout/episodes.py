@@ -10,7 +10,7 @@ class Episode:
     number: int  # over the whole run, from 0
     reward: float  # undiscounted sum
     steps: int
-    progress: float  # percent of the lap
-    status: str  # an EpisodeStatus' name
+    progress: float | None  # percent of the lap; None where there is none
+    status: str  # an EpisodeStatus' name; elsewhere terminated or truncated
     sim_seconds: float
     started: float  # wall clock, seconds since the epoch

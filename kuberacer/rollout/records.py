@@ -17,47 +17,74 @@ from kuberacer.rollout.trainer import Iteration, Progress
 from kuberacer.sim.episode import STATUS_NAMES
 
 HISTORY, METRICS, PROGRESS = "history.jsonl", "TrainingMetrics.json", "progress.json"
+TRACES = "training-simtrace"
 
 
-class Records:
-    """The files of one training in `folder`: HISTORY, METRICS, PROGRESS and simtrace/N-iteration.csv, N from 0."""
+class TrainingRecords:
+    """The files of any training in `folder`: HISTORY and PROGRESS, and what `names` has beside them."""
 
-    def __init__(self, folder: Path, best_model_metric: str = "progress"):
-        self.folder, self.best_model_metric = folder, best_model_metric
+    names: tuple[str, ...] = (HISTORY, PROGRESS)
+
+    def __init__(self, folder: Path):
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        metrics = folder / METRICS
-        self.metrics = TrainingMetrics.read(metrics) if metrics.exists() else TrainingMetrics()
-        self.metrics.best_model_metric = best_model_metric
 
     def progress(self) -> Progress:
         """Where the training stands; a fresh one where nothing was written yet."""
         path = self.folder / PROGRESS
         return Progress.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Progress()
 
-    def next_episode(self) -> int:
-        """The number of the first episode that has no record yet."""
-        return max((m.episode for m in self.metrics.metrics if m.phase == "training"), default=0)
-
     def files(self) -> list[Path]:
         """What a checkpoint takes along so that a resumed training continues the records."""
-        return [self.folder / name for name in (HISTORY, METRICS, PROGRESS)]
+        return [self.folder / name for name in self.names]
 
     def restore(self, folder: Path) -> None:
         """Take over the records that a checkpoint brought."""
-        for name in (HISTORY, METRICS, PROGRESS):
+        for name in self.names:
             shutil.copyfile(folder / name, self.folder / name)
-        self.metrics = TrainingMetrics.read(self.folder / METRICS)
-        self.metrics.best_model_metric = self.best_model_metric
+
+    def history(self) -> list[history.HistoryRow]:
+        path = self.folder / HISTORY
+        return history.read(path) if path.exists() else []
 
     def begin(self, progress: Progress) -> None:
         """Write down a training that has done nothing yet, but has a model."""
         history.write(self.folder / HISTORY, [])
-        self.metrics.write(self.folder / METRICS)
         write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
 
     def add(self, turn: Iteration, progress: Progress) -> None:
         rows = self.history() if turn.lap is None else []
         history.append(self.folder / HISTORY, history_row(turn, rows[-1] if rows else None))
+        write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
+
+
+class Records(TrainingRecords):
+    """The files of one training in `folder`: HISTORY, METRICS, PROGRESS and simtrace/N-iteration.csv, N from 0."""
+
+    names = (HISTORY, METRICS, PROGRESS)
+
+    def __init__(self, folder: Path, best_model_metric: str = "progress"):
+        super().__init__(folder)
+        self.best_model_metric = best_model_metric
+        metrics = folder / METRICS
+        self.metrics = TrainingMetrics.read(metrics) if metrics.exists() else TrainingMetrics()
+        self.metrics.best_model_metric = best_model_metric
+
+    def next_episode(self) -> int:
+        """The number of the first episode that has no record yet."""
+        return max((m.episode for m in self.metrics.metrics if m.phase == "training"), default=0)
+
+    def begin(self, progress: Progress) -> None:
+        self.metrics.write(self.folder / METRICS)
+        super().begin(progress)
+
+    def restore(self, folder: Path) -> None:
+        super().restore(folder)
+        self.metrics = TrainingMetrics.read(self.folder / METRICS)
+        self.metrics.best_model_metric = self.best_model_metric
+
+    def add(self, turn: Iteration, progress: Progress) -> None:
+        super().add(turn, progress)
         self.metrics.metrics += [
             TrainingMetric.of(
                 "training",
@@ -66,7 +93,7 @@ class Records:
                 reward=episode.reward,
                 started=episode.started,
                 sim_seconds=episode.sim_seconds,
-                progress=episode.progress,
+                progress=episode.progress or 0.0,
                 status=episode.status,
             )
             for trial, episode in enumerate(turn.finished, start=1)
@@ -74,11 +101,6 @@ class Records:
         if turn.lap is not None:
             self._add_lap(turn.episodes, len(turn.finished), turn.lap)
         self.metrics.write(self.folder / METRICS)
-        write_atomically(self.folder / PROGRESS, json.dumps(progress.to_json()))
-
-    def history(self) -> list[history.HistoryRow]:
-        path = self.folder / HISTORY
-        return history.read(path) if path.exists() else []
 
     def set_lap(self, iteration: int, lap: Lap) -> None:
         """Bring the lap of an iteration that was added without one."""
@@ -105,11 +127,12 @@ class Records:
             )
         )
 
-    def write_trace(self, iteration: int, trace: Played, track_length: float) -> Path:
-        """As DeepRacer counts: the first iteration, which the untrained policy 0 plays, is 0-iteration.csv."""
+    def write_trace(self, iteration: int, trace: Played, track_length: float) -> dict[str, Path]:
+        """The file, by its key in the store below the run. As DeepRacer counts: the first iteration, which the untrained
+        policy 0 plays, is 0-iteration.csv."""
         path = self.folder / "simtrace" / f"{iteration - 1}-iteration.csv"
         simtrace.write_trace(path, trace_rows(trace, track_length))
-        return path
+        return {f"{TRACES}/{path.name}": path}
 
 
 def lap_columns(lap: Lap) -> dict[str, Any]:

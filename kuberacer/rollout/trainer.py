@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from kuberacer.coach.agent import Agent
-from kuberacer.rollout.collector import Collector
+from kuberacer.coach.sensors import Observation
 from kuberacer.rollout.episodes import Episode
 from kuberacer.rollout.laps import Lap
 
@@ -62,7 +62,8 @@ class Iteration:
 
     @property
     def mean_progress(self) -> float | None:
-        return float(np.mean([e.progress for e in self.finished])) if self.finished else None
+        told = [e.progress for e in self.finished if e.progress is not None]
+        return float(np.mean(told)) if told else None
 
     @property
     def laps(self) -> int:
@@ -90,21 +91,38 @@ class Progress:
         return cls(**{**data, "best": Lap(**best) if best else None})
 
 
+class Plays(Protocol):
+    """What plays with the agent: a Collector, or an EnvironmentCollector."""
+
+    @property
+    def seen(self) -> Observation:
+        """What is seen now."""
+
+    @property
+    def reward_us(self) -> float: ...
+
+    def play(self) -> list[Episode]:
+        """Play one training phase's share; the episodes that ended in it."""
+
+
 @dataclass
 class Trainer:
     """agent and collector play and learn; `drive_laps` measures the graph that `freeze` has just written.
 
-    keep(Iteration, Progress) puts the checkpoint where it lasts: the loop knows no store.
+    keep(Iteration, Progress) puts the checkpoint where it lasts: the loop knows no store. phases: of play and learning,
+    in one turn of the loop. line: says a turn in words.
     """
 
     agent: Agent
-    collector: Collector
+    collector: Plays
     budget: Budget
     freeze: Callable[[], Path]
     drive_laps: Callable[[Path], Lap]
     keep: Callable[[Iteration, Progress], None]
     say: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
+    phases: int = 1
+    line: "Callable[[Iteration, Progress, Budget], str]" = field(default_factory=lambda: progress_line)
 
     def run(self) -> Progress:
         while True:
@@ -119,10 +137,13 @@ class Trainer:
             clocks.append(time.monotonic())
             return clocks[-1] - clocks[-2]
 
-        finished = self.collector.play()
-        play_seconds = lapse()
-        learning = self.agent.learn(self.collector.observations.current) | {"reward_us": self.collector.reward_us}
-        learn_seconds = lapse()
+        finished: list[Episode] = []
+        play_seconds = learn_seconds = 0.0
+        for _ in range(self.phases):
+            finished += self.collector.play()
+            play_seconds += lapse()
+            learning = self.agent.learn(self.collector.seen) | {"reward_us": self.collector.reward_us}
+            learn_seconds += lapse()
         graph = self.freeze()
         freeze_seconds = lapse()
         lap = self.drive_laps(graph)
@@ -149,7 +170,7 @@ class Trainer:
         )
         self.keep(turn, self.progress)
         self.progress.seconds += lapse()
-        self.say(progress_line(turn, self.progress, self.budget))
+        self.say(self.line(turn, self.progress, self.budget))
         return turn
 
     def _finished(self, turn: Iteration) -> bool:

@@ -40,7 +40,7 @@ from kuberacer.rollout.model_files import METADATA
 from kuberacer.rollout.model_folder import HYPERPARAMETERS
 from kuberacer.rollout.own_pod import in_cluster
 from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
-from kuberacer.rollout.records import Records
+from kuberacer.rollout.records import Records, TrainingRecords
 from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer
 from kuberacer.rollout.training_rivals import TrainingRivals
@@ -131,7 +131,7 @@ def stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def resume(checkpoints: Checkpointing, records: Records) -> None:
+def resume(checkpoints: Checkpointing, records: TrainingRecords) -> None:
     iteration = checkpoints.restore_last()
     if iteration is not None:
         seconds = records.progress().seconds
@@ -165,7 +165,7 @@ def train(
         print(f"progress: {line}", flush=True)
 
     def keep(turn: Iteration, done: Progress) -> None:
-        checkpoints.keep(turn, done, collector.trace, track.length)
+        checkpoints.keep(turn, done, lambda: records.write_trace(turn.iteration, collector.trace, track.length))
         train_live.tell(live, turn, done, budget)
         if lookout.watching:
             videos.draw(turn.iteration, lookout.recording(track, collector.trace.rows[:, 0], turn.iteration))
@@ -234,7 +234,7 @@ def train_distributed(
         print(f"progress: {line}", flush=True)
 
     def keep(turn: Iteration, done: Progress, trace: PlayedElsewhere) -> None:
-        checkpoints.keep(turn, done, trace, track.length)
+        checkpoints.keep(turn, done, lambda: records.write_trace(turn.iteration, trace, track.length))
         train_live.tell(live, turn, done, budget)
 
     def told(iteration: int, lap: Lap) -> None:

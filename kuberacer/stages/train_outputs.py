@@ -11,7 +11,7 @@ from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.formats.write import write_atomically
 from kuberacer.rollout.checkpointing import Checkpointing
-from kuberacer.rollout.records import HISTORY, METRICS, Records
+from kuberacer.rollout.records import HISTORY, METRICS, TRACES, Records
 from kuberacer.rollout.trainer import Progress
 from kuberacer.rollout.training_videos import fetch_videos
 from kuberacer.stages.executor_output import write_metrics
@@ -34,7 +34,7 @@ def collect(
     (options.checkpoint / HYPERPARAMETERS).write_text(json.dumps(dict(hyper.values)), encoding="utf-8")
     if options.preset.strip():
         (options.checkpoint / PRESET).write_text(options.preset, encoding="utf-8")
-    checkpoints.fetch_traces(options.simtrace)
+    checkpoints.fetch_beside(TRACES, options.simtrace)
     fetch_videos(checkpoints.store, options.run, options.videos)
     for path, source in (
         (options.training_metrics, records.folder / METRICS),

@@ -1,0 +1,92 @@
+"""From an environment's name to the environment: KubeRacer's short names, Gymnasium's ids, `module:Class`, own source.
+
+An environment is other people's code: only the processes of the trainer and of the evaluation execute it.
+"""
+
+import importlib
+import inspect
+import re
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from kuberacer.coach.environment_model import EnvironmentModel
+from kuberacer.errors import UserError
+
+NAMES = {
+    "mountain_car": "kuberacer.environments.mountain_car:PatientMountainCar",
+    "mountain_car_continuous": "kuberacer.environments.mountain_car:PatientContinuousMountainCar",
+}
+OWN = "own_environment"  # the module that a user's source becomes
+FILENAME = f"{OWN}.py"
+
+
+class Environments:
+    """Makes environments of one name. source: of the module `own_environment`, which the name may then mean."""
+
+    def __init__(self, name: str, source: str = ""):
+        self.name = name
+        if source.strip():
+            _load_own(source)
+        self._maker = _maker(NAMES.get(name, name))
+
+    def make(self, drawn: bool = False) -> gymnasium.Env:
+        """One environment. drawn: such that render() gives pictures (rows, columns, 3); as a fault when it cannot."""
+        env = _told(self.name, lambda: self._maker(render_mode="rgb_array" if drawn else None))
+        if not isinstance(env, gymnasium.Env):
+            raise UserError(f"{self.name} makes {type(env).__name__}", "make it a subclass of gymnasium.Env")
+        return env
+
+    def vector(self, copies: int) -> SyncVectorEnv:
+        """So many, stepped together. An ended one stays as it is until reset(options={"reset_mask": …})."""
+        return SyncVectorEnv([self.make] * copies, autoreset_mode=AutoresetMode.DISABLED)
+
+    def model(self, algorithm: str) -> EnvironmentModel:
+        """What a policy sees and does there. Raises UserError for spaces that no learner takes."""
+        env = self.make()
+        try:
+            meanings = getattr(env.unwrapped, "meanings", None)
+            return EnvironmentModel.of(self.name, algorithm, env.observation_space, env.action_space, meanings)
+        finally:
+            env.close()
+
+
+def _load_own(source: str) -> None:
+    module = types.ModuleType(OWN)
+    sys.modules[OWN] = module
+    _told(FILENAME, lambda: exec(compile(source, FILENAME, "exec"), module.__dict__))
+
+
+def _maker(name: str) -> Callable[..., Any]:
+    module, colon, attribute = name.partition(":")
+    if not colon or re.search(r"-v\d+$", name):  # Gymnasium's id, perhaps module:id
+        return lambda render_mode: gymnasium.make(name, render_mode=render_mode)
+    try:
+        made = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise UserError(f"the environment {name}: {error}", "name module:Class of an installed module") from None
+    except AttributeError:
+        raise UserError(f"the environment {name}: {module} has no {attribute}", "name a class of the module") from None
+    if "render_mode" in inspect.signature(made).parameters:
+        return made
+    return lambda render_mode: made()
+
+
+def _told(name: str, action: Callable[[], Any]) -> Any:
+    """Raises UserError for what goes wrong in other people's code, with the line where it is the user's own."""
+    try:
+        return action()
+    except UserError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILENAME]
+        where = f", line {lines[-1]}" if lines else ""
+        said = re.sub(r"\s+", " ", str(error))[:300]
+        raise UserError(
+            f"{name}{where}: {type(error).__name__}: {said}", "mend the environment, or its name"
+        ) from error

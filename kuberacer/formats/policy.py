@@ -1,0 +1,34 @@
+"""`policy.json`: what serving needs to know of a published policy, of whatever environment and framework.
+
+See docs/own-environment.md for its keys.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FILENAME = "policy.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class PolicyFile:
+    """graph: {"file", "input", "output"}, names of the graph's tensors without ":0". output: logits, probabilities,
+    q_values, mean, or action. scaled: continuous actions are -1..1 and to be brought to the action's bounds."""
+
+    run: str
+    environment: str
+    framework: str
+    algorithm: str
+    graph: dict[str, str]
+    observation: dict[str, Any]
+    action: dict[str, Any]
+    output: str
+    scaled: bool = False
+    normalisation: dict[str, Any] | None = None
+    preprocess: list[str] | None = None
+    examples: tuple[dict[str, Any], ...] = ()
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1) + "\n"
