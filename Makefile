@@ -94,8 +94,8 @@ lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: run-pipeline
-run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]
-	@$(KUBERACER) run $(call given,$(RUN_VARIABLES))
+run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]; [PIPELINE=mountain_car] [ENVIRONMENT=id|module:Class|file.py:Class] [COPIES=n] [EPISODES=n]
+	@$(KUBERACER) run $(call given,$(RUN_VARIABLES)) $(call asked,PIPELINE ENVIRONMENT COPIES EPISODES)
 
 .PHONY: run-sweep
 run-sweep: setup ## train several settings with several seeds and compare them: [SEEDS=0,1,2] [SETTINGS=file] [TRACK=…] [MINUTES=…] [BACKEND=…] [RESUME=run]
@@ -129,7 +129,7 @@ replay-reward: setup ## what a reward function would have given for what a run h
 clean-run: setup ## remove a run, from here, the store and the cluster; shows it and asks: RUN=name [YES=1] [STOP=1]
 	@$(KUBERACER) clean '$(RUN)' $(if $(YES),--yes) $(if $(STOP),--stop)
 
-# HOST, PORT and TOKEN may be in anybody's environment and mean something else there.
+# HOST, PORT, TOKEN, ENVIRONMENT and others may be in anybody's environment and mean something else there.
 asked = $(foreach v,$(1),$(if $(filter command,$(origin $(v))),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: watch

@@ -3,10 +3,13 @@
 from components.build_sim_image.component import build_sim_image
 from components.compare_sweep.component import compare_sweep
 from components.evaluate.component import evaluate
+from components.evaluate_environment.component import evaluate_environment
 from components.freeze_graph.component import freeze_graph
 from components.plan_sweep.component import plan_sweep
 from components.publish.component import publish
+from components.publish_environment.component import publish_environment
 from components.train.component import train
+from components.train_environment.component import train_environment
 from components.validate_reward.component import validate_reward
 
 COMPONENTS = {
@@ -18,4 +21,7 @@ COMPONENTS = {
     "publish": publish,
     "plan_sweep": plan_sweep,
     "compare_sweep": compare_sweep,
+    "train_environment": train_environment,
+    "evaluate_environment": evaluate_environment,
+    "publish_environment": publish_environment,
 }

@@ -11,7 +11,7 @@ import typer
 from kuberacer.errors import UserError
 from kuberacer.run import given, upkeep
 from kuberacer.run.interrupts import Interrupted, Stopped, raised_on_signals
-from kuberacer.run.record import run_named
+from kuberacer.run.record import read_record, run_named
 
 if TYPE_CHECKING:
     from kuberacer.run.remote.race import OnCluster
@@ -66,7 +66,9 @@ def run(
     race: Race = None,
     evaluation: EvaluationRace = None,
     algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
-    hyperparameters: Annotated[Path | None, typer.Option(help="DeepRacer's hyperparameters.json.")] = None,
+    hyperparameters: Annotated[
+        str | None, typer.Option(help="DeepRacer's hyperparameters.json, or an environment's: a file, or its text.")
+    ] = None,
     metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
     preset: Annotated[
         Path | None,
@@ -116,6 +118,15 @@ def run(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with an earlier run: its name, or `latest`.")
     ] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="race, mountain_car, or another file of pipelines/. Default: race.")
+    ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(help="Not for races: a short name, a Gymnasium id, module:Class, or file.py:Class of your own."),
+    ] = None,
+    copies: Annotated[int | None, typer.Option(min=1, help="Copies of the environment, stepped together.")] = None,
+    episodes: Annotated[int | None, typer.Option(min=1, help="Episodes of an environment's evaluation.")] = None,
     out: Out = Path("out"),
 ) -> None:
     """Train, evaluate and publish a model. What a run makes is in OUT/<run>; OUT/latest points to the newest.
@@ -127,7 +138,6 @@ def run(
 
     parameters = given.common(track, reward, requirements, allowed_imports) | {
         "algorithm": algorithm,
-        "hyperparameters": given.text_of(hyperparameters, "hyperparameters"),
         "metadata": given.text_of(metadata, "metadata"),
         "preset": given.text_of(preset, "preset"),
         "pretrained_checkpoint": given.best_or_last(pretrained_checkpoint),
@@ -144,12 +154,16 @@ def run(
         "cars_per_worker": cars_per_worker,
         "queue": queue,
         "registry": registry,
+        "copies": copies,
+        "episodes": episodes,
     }
-    parameters |= given.races(race, evaluation, parameters)
+    parameters |= given.environment(environment) | given.races(race, evaluation, parameters)
+    parameters |= given.hyperparameters(hyperparameters)
     resume = run_named(out, resume) if resume else None
+    name = pipeline or (read_record(out / resume).get("pipeline", "race") if resume else "race")
     where = _where(backend, out / resume if resume else None, detach, pending_minutes)
     parameters |= given.pretrained(out, pretrained, algorithm, where is not None)
-    run_pipeline("race", out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
+    run_pipeline(name, out, {name: value for name, value in parameters.items() if value is not None}, resume, where)
 
 
 @app.command(epilog="Example: kuberacer sweep --seeds 0,1,2 --settings settings.json --minutes 2")

@@ -17,7 +17,14 @@ from kuberacer.run.files import must_exist
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent
 
-_SOURCES = ("pipelines/**/*.py", "components/**/*.py", "rewards/*.py", "kuberacer/__init__.py", "kuberacer/run/*.py")
+_SOURCES = (
+    "pipelines/**/*.py",
+    "components/**/*.py",
+    "rewards/*.py",
+    "presets/*.py",
+    "kuberacer/__init__.py",
+    "kuberacer/run/*.py",
+)
 _ROOT = Path(__file__).parents[2]
 
 

@@ -1,5 +1,6 @@
 """What a user gives on the command line, as the pipelines' parameters: files are read here, stages get their texts."""
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -92,6 +93,28 @@ def json_of(path: Path) -> Any:
         raise UserError(
             f"{path} is not JSON: {error}", 'write for example {"default": {}, "slow": {"lr": 0.0001}}'
         ) from None
+
+
+def hyperparameters(given: str | None) -> dict[str, Any]:
+    """A file's text, or JSON as it was pasted. A preset that RLCOACH_PRESET names by its file is read here, too."""
+    if given is None:
+        return {}
+    pasted = given.lstrip().startswith("{")
+    text = given if pasted else read_user_file(Path(given), "hyperparameters")
+    with contextlib.suppress(ValueError):  # the stage that reads it says what is wrong
+        found = json.loads(text)
+        if isinstance(found, dict) and Path(file := str(found.get("RLCOACH_PRESET", ""))).suffix == ".py":
+            del found["RLCOACH_PRESET"]
+            return {"hyperparameters": json.dumps(found), "preset": read_user_file(Path(file), "preset")}
+    return {"hyperparameters": text}
+
+
+def environment(given: str | None) -> dict[str, Any]:
+    """The name of an environment; of file.py:Class the file's text goes along, as the module own_environment."""
+    file, colon, name = (given or "").rpartition(":")
+    if not colon or not file.endswith(".py"):
+        return {"environment": given}
+    return {"environment": f"own_environment:{name}", "source": read_user_file(Path(file), "environment")}
 
 
 def text_of(path: Path | None, what: str) -> str | None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ def compiled_text(name: str, out: Path) -> str:
 def run_pipeline(
     name: str, out: Path, given: Mapping[str, Any], resume: str | None = None, where: "OnCluster | None" = None
 ) -> RunRecord:
-    """Run the whole pipeline `race` or `sweep`, on this machine or on a cluster.
+    """Run a whole pipeline of pipelines/ (`race`, `sweep`, `mountain_car`, …), on this machine or on a cluster.
 
     given: the pipeline's parameters as far as the user named them; resume: an earlier run's name, whose parameters hold
     where none are given; where: None for this machine. Raises UserError when a stage fails and Stopped when the user
@@ -55,10 +55,11 @@ def run_pipeline(
     Prices.given(None)  # a fault in it should not be told of at the end
     pipeline = read_pipeline(compiled_text(name, out), f"pipelines/{name}.py")
     parameters = {**read_parameters(out / resume, name), **given} if resume else dict(given)
+    check_names(name, parameters, pipeline.root.parameters)
     values = {name: parameters.get(name, spec.default) for name, spec in pipeline.root.parameters.items()}
-    kind = "" if name == "race" else f"{name}-"
-    folder = out / resume if resume else _new_folder(out, kind + track_name(values["track"]))
-    record = RunRecord(folder.name, track_name(values["track"]), values["algorithm"], int(values.get("seed", 0)))
+    track = track_name(values.get("track", ""))
+    folder = out / resume if resume else _new_folder(out, "-".join(filter(None, [name * (name != "race"), track])))
+    record = RunRecord(folder.name, track, values.get("algorithm", ""), int(values.get("seed", 0)))
     record.pipeline = name
     record.stages = [Stage(stage_name(task)) for task in order(pipeline.graph) if not _is_group(pipeline, task)]
     record.parameters = parameters
@@ -79,6 +80,13 @@ def run_pipeline(
                 return record
         print("\n".join(closing_lines(record, folder)), flush=True)
     return record
+
+
+def check_names(name: str, given: Mapping[str, Any], known: Collection[str]) -> None:
+    """Raises UserError for a parameter that the pipeline does not have."""
+    for key in given:
+        if key not in known:
+            raise UserError(f"the pipeline {name} has no {key}", f"leave it out; it has {', '.join(known)}")
 
 
 def _is_group(pipeline: Pipeline, task: str) -> bool:
@@ -156,7 +164,7 @@ def _cache(out: Path) -> dict[str, str]:
 
 
 def _go_on(record: RunRecord) -> str:
-    target = "run-pipeline" if record.pipeline == "race" else f"run-{record.pipeline}"
+    target = "run-sweep" if record.pipeline == "sweep" else "run-pipeline"
     return f"go on with `make {target} RESUME={record.run}`"
 
 

@@ -61,6 +61,7 @@ class RunRecord:
     laps_completed: int | None = None
     trials: int | None = None
     best_lap_s: float | None = None
+    mean_return: float | None = None  # of the evaluation, where there are no laps
     outputs: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)  # of the pipeline, as they were given
     remote: Remote | None = None  # of a run on a cluster

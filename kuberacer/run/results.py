@@ -37,16 +37,28 @@ _FILES = {
     ("publish", "report"): ("report", "report.html"),
     ("publish", "model_card"): ("model_card", "model_card.md"),
     ("publish", "model_card_json"): ("model_card_json", "model_card.json"),
+    ("train_environment", "history"): ("history", "history.jsonl"),
+    ("train_environment", "intermediate"): ("intermediate", "intermediate"),
+    ("train_environment", "reward_plot"): ("reward_plot", "reward_plot.png"),
+    ("evaluate_environment", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
+    ("evaluate_environment", "gifs"): ("evaluation_gifs", "evaluation-gifs"),
+    ("publish_environment", "model_folder"): ("model_folder", "model"),
+    ("publish_environment", "model_card"): ("model_card", "model_card.md"),
+    ("publish_environment", "model_card_json"): ("model_card_json", "model_card.json"),
+    ("publish_environment", "output"): ("output", "output.tar.gz"),
     ("compare_sweep", "page"): ("report", "report.html"),
     ("compare_sweep", "table"): ("table", "sweep.md"),
     ("compare_sweep", "summary"): ("summary", "sweep.json"),
 }
 
 
+TRAINS = ("train", "train_environment")
+
+
 def wanted_artifacts(stage: str) -> set[str]:
     """Those of a stage's artifacts that take_outputs() reads: the others need not be fetched from a cluster."""
     names = {name for of, name in _FILES if of == stage}
-    return names | {"summary"} if stage == "train" else names
+    return names | {"summary"} if stage in TRAINS else names
 
 
 def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) -> None:
@@ -58,7 +70,7 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
                 continue  # none were asked for
             _copy(Path(output.uri), folder / place)
             record.outputs[key] = str((folder / place).resolve())
-    if stage == "train":
+    if stage in TRAINS:
         summary = json.loads(Path(outputs["summary"].uri).read_text(encoding="utf-8"))
         record.algorithm = summary.get("algorithm", record.algorithm)  # a preset's own
         record.first_lap_s, record.steps = summary.get("first_lap_s"), summary.get("steps")
@@ -66,6 +78,9 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
         trials = read_evaluation(Path(outputs["evaluation_metrics"].uri))
         laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]
         record.trials, record.laps_completed, record.best_lap_s = len(trials), len(laps), min(laps, default=None)
+    if stage == "evaluate_environment":
+        figures = json.loads(Path(outputs["evaluation_metrics"].uri).read_text(encoding="utf-8"))
+        record.trials, record.mean_return = figures["episodes"], figures["mean_return"]
 
 
 def keep_for_watchers(settings: "StoreSettings", run: str, folder: Path) -> None:
@@ -111,6 +126,10 @@ def closing_lines(record: RunRecord, folder: Path) -> list[str]:
     if record.pipeline == "sweep":
         rows = (folder / "sweep.md").read_text(encoding="utf-8").splitlines()
         return [*(row for row in rows if row.startswith("|")), took, f"report: {folder / 'report.html'}"]
+    if record.mean_return is not None:
+        told = f"return {record.mean_return:.1f} over {record.trials} episodes"
+        places = {"model": "model", "card": "model_card.md", "plot": "reward_plot.png", "csv, gifs": "intermediate"}
+        return [took, told, *(f"{name + ':':<11}{folder / file}" for name, file in places.items())]
     laps = f"laps completed: {record.laps_completed} of {record.trials}"
     if record.best_lap_s is not None:
         laps += f", best lap {record.best_lap_s:.2f} s"

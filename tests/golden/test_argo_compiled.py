@@ -15,11 +15,14 @@ from conformance import everywhere, pods
 
 from kuberacer.run.argo import compile_argo
 from kuberacer.run.compile import compile_to_text
+from pipelines.mountain_car import mountain_car
 from pipelines.race import race
 
 GOLDEN = Path(__file__).parent / "argo"
 MODULES = (*everywhere.MODULES, pods)
-PIPELINES = {"race": race} | {case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES}
+PIPELINES = {"race": race, "mountain-car": mountain_car} | {
+    case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES
+}
 
 
 @pytest.mark.parametrize("name", PIPELINES)

@@ -7,6 +7,7 @@ import pytest
 
 from kuberacer.run.compile import compile_to_text, component_texts
 from kuberacer.run.spec import read_pipeline
+from pipelines.mountain_car import mountain_car
 from pipelines.race import race
 from pipelines.sweep import sweep
 
@@ -20,7 +21,7 @@ def check(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, f"REGENERATE=1 writes {path} anew; look at the difference first"
 
 
-@pytest.mark.parametrize("pipeline", [race, sweep], ids=lambda pipeline: pipeline.name)
+@pytest.mark.parametrize("pipeline", [race, sweep, mountain_car], ids=lambda pipeline: pipeline.name)
 def test_pipeline(pipeline) -> None:
     check(GOLDEN / f"{pipeline.name}.yaml", compile_to_text(pipeline))
 
@@ -30,8 +31,11 @@ def test_component(path: Path) -> None:
     check(path, COMPONENTS[path])
 
 
-@pytest.mark.parametrize("name", ["race", "sweep"])
-def test_a_pipeline_asks_for_every_user_input_with_a_description(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("race", "def reward_function"), ("sweep", "def reward_function"), ("mountain-car", "graph_manager = ")],
+)
+def test_a_pipeline_asks_for_every_user_input_with_a_description(name: str, source: str) -> None:
     parameters = read_pipeline((GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")).root.parameters
     assert all(parameter.optional and parameter.description for parameter in parameters.values())
-    assert "def reward_function" in parameters["reward"].default
+    assert source in parameters["reward" if "reward" in parameters else "preset"].default
