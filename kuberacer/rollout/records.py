@@ -128,7 +128,7 @@ class Records(TrainingRecords):
         )
 
     def write_trace(self, iteration: int, trace: Played, track_length: float) -> dict[str, Path]:
-        """The file, by its key in the store below the run. As DeepRacer counts: the first iteration, which the untrained
+        """The file, by its key in the store. As DeepRacer counts: the first iteration, which the untrained
         policy 0 plays, is 0-iteration.csv."""
         path = self.folder / "simtrace" / f"{iteration - 1}-iteration.csv"
         simtrace.write_trace(path, trace_rows(trace, track_length))
