@@ -6,7 +6,7 @@ from kfp import dsl
 
 from pipelines.environment_stages import train_to_publish
 
-_PRESETS = Path(__file__).parents[1] / "presets"
+_PRESETS = Path(__file__).parents[1] / "presets" / "environments"
 DEFAULT_PRESET = (_PRESETS / "mountain_car_continuous_clipped_ppo.py").read_text(encoding="utf-8")
 
 

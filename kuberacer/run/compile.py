@@ -21,7 +21,7 @@ _SOURCES = (
     "pipelines/**/*.py",
     "components/**/*.py",
     "rewards/*.py",
-    "presets/*.py",
+    "presets/**/*.py",
     "kuberacer/__init__.py",
     "kuberacer/run/*.py",
 )

@@ -10,7 +10,7 @@ import kuberacer
 from kuberacer.coach.environment_preset import PRESET_KEY, EnvironmentPreset, read_settings
 from kuberacer.errors import UserError
 
-PRESETS = Path(kuberacer.__file__).parents[1] / "presets"
+PRESETS = Path(kuberacer.__file__).parents[1] / "presets" / "environments"
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,9 @@ def preset_source(given: str, settings: Mapping[str, Any]) -> str:
     name = settings.get(PRESET_KEY)
     if name is None:
         if not given.strip():
-            raise UserError("no preset is given", f"give PRESET=presets/mountain_car_dqn.py, or {PRESET_KEY}")
+            raise UserError(
+                "no preset is given", f"give PRESET=presets/environments/mountain_car_dqn.py, or {PRESET_KEY}"
+            )
         return given
     file = name.removesuffix(".py").removeprefix("preset-").replace("-", "_")
     names = sorted(path.stem for path in PRESETS.glob("*.py"))

@@ -184,8 +184,8 @@ def arguments() -> argparse.Namespace:
     parser = stage_parser(
         "train_environment",
         __doc__ or "",
-        'python -m kuberacer.stages.train_environment --preset "$(cat presets/mountain_car_dqn.py)" --run mine '
-        "--checkpoint c --intermediate i --history h.jsonl --reward-plot r.png --summary s.json",
+        'python -m kuberacer.stages.train_environment --hyperparameters \'{"RLCOACH_PRESET": "mountain_car_dqn"}\' '
+        "--run mine --checkpoint c --intermediate i --history h.jsonl --reward-plot r.png --summary s.json",
     )
     add_environment(parser)
     parser.add_argument("--preset", default="", help="Python source of an rl_coach preset, text")

@@ -17,7 +17,7 @@ from kuberacer.store.client import ObjectStore
 from tests.unit.rollout.seaweed import seaweed
 
 OWN = (Path(__file__).parent / "own.py").read_text(encoding="utf-8")
-PRESET = (Path(__file__).parents[3] / "presets" / "mountain_car_dqn.py").read_text(encoding="utf-8")
+PRESET = (Path(__file__).parents[3] / "presets" / "environments" / "mountain_car_dqn.py").read_text(encoding="utf-8")
 SETTINGS = '{"improve_steps": 600, "evaluation_episodes": 2, "training_batch_size": 32, "discount": "0.9"}'
 
 
