@@ -144,7 +144,7 @@ class EnvironmentModel(_Part):
             return np.asarray(actions, np.int64)
         low, high = (np.array(bound, np.float32) for bound in (self.action.low, self.action.high))
         scaled = low + (np.clip(np.asarray(actions, np.float32), -1, 1) + 1) / 2 * (high - low)
-        return scaled.reshape(-1, *self.action.shape)
+        return np.clip(scaled, low, high).reshape(-1, *self.action.shape)  # rounding may pass a bound
 
 
 def _observation(environment: str, space: Any, meaning: Any) -> ObservationSpace:

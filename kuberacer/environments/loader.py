@@ -3,13 +3,14 @@
 An environment is other people's code: only the processes of the trainer and of the evaluation execute it.
 """
 
+import contextlib
 import importlib
 import inspect
 import re
 import sys
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gymnasium
@@ -72,9 +73,20 @@ def _maker(name: str) -> Callable[..., Any]:
         raise UserError(f"the environment {name}: {error}", "name module:Class of an installed module") from None
     except AttributeError:
         raise UserError(f"the environment {name}: {module} has no {attribute}", "name a class of the module") from None
-    if "render_mode" in inspect.signature(made).parameters:
+    if not callable(made):
+        raise UserError(
+            f"the environment {name} is {type(made).__name__}", "name a class, or a function that makes one"
+        )
+    if "render_mode" in _parameters(made):
         return made
     return lambda render_mode: made()
+
+
+def _parameters(made: Callable[..., Any]) -> Collection[str]:
+    """The names of what it takes; none where Python does not know them."""
+    with contextlib.suppress(ValueError, TypeError):
+        return inspect.signature(made).parameters
+    return ()
 
 
 def _told(name: str, action: Callable[[], Any]) -> Any:
