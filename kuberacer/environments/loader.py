@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import gymnasium
@@ -96,9 +96,29 @@ def _told(name: str, action: Callable[[], Any]) -> Any:
     except UserError:
         raise
     except Exception as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILENAME]
-        where = f", line {lines[-1]}" if lines else ""
-        said = re.sub(r"\s+", " ", str(error))[:300]
-        raise UserError(
-            f"{name}{where}: {type(error).__name__}: {said}", "mend the environment, or its name"
-        ) from error
+        raise _fault(name, error) from error
+
+
+@contextlib.contextmanager
+def faults_told() -> Iterator[None]:
+    """Raises UserError for what a user's own source raises while it is played, with its line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not _lines(error):
+            raise
+        raise _fault(FILENAME, error) from error
+
+
+def _fault(name: str, error: Exception) -> UserError:
+    lines = _lines(error)
+    where = f", line {lines[-1]}" if lines else ""
+    said = re.sub(r"\s+", " ", str(error))[:300]
+    return UserError(f"{name}{where}: {type(error).__name__}: {said}", "mend the environment, or its name")
+
+
+def _lines(error: Exception) -> list[int | None]:
+    """Of the user's source, from the outermost call to the innermost one."""
+    return [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILENAME]

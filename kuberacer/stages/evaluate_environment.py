@@ -8,7 +8,7 @@ from pathlib import Path
 from kuberacer.coach.environment_preset import read_settings
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.environments.loader import FILENAME as OWN_SOURCE
-from kuberacer.environments.loader import Environments
+from kuberacer.environments.loader import Environments, faults_told
 from kuberacer.errors import run_main
 from kuberacer.formats.write import write_atomically
 from kuberacer.rollout.environment_play import evaluate, film
@@ -29,8 +29,9 @@ def main() -> None:
     seed = EVALUATION_SEED + options.seed
     policy = FrozenPolicy(options.model / "model.pb", model, threads=1)
     try:
-        played = evaluate(policy.best_actions, environments, model, episodes, seed)
-        filmed = film(policy.best_actions, environments, model, seed)
+        with faults_told():
+            played = evaluate(policy.best_actions, environments, model, episodes, seed)
+            filmed = film(policy.best_actions, environments, model, seed)
     finally:
         policy.close()
     options.gifs.mkdir(parents=True, exist_ok=True)

@@ -140,6 +140,7 @@ def main() -> None:
             about[loader.FILENAME] = options.source
         store = ObjectStore(StoreSettings.from_environment())
         with (
+            loader.faults_told(),
             memory_in_words(agent.hyper["batch_size"], options.copies),
             Checkpointing(agent, records, store, options.run, Path(work), about) as checkpoints,
         ):
