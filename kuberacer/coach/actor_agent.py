@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kuberacer.coach.calls import compiled_call
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
 from kuberacer.coach.replay import Batch
@@ -55,11 +56,11 @@ class ActorAgent(ReplayAgent):
             mean_value = critic.outputs[mean]
         seen = [tensor for network in (next_actor, critic, next_critic) for tensor in seen_by(network)]
         given = [*seen, noise, action, rewards, bootstrap]
-        self._ask = session.make_callable(self._actions, seen_by(actor))
+        self._ask = compiled_call(session, self._actions, seen_by(actor))
         given = [*given, *([] if self._twin else seen_by(actor))]
-        self._learn_critic = session.make_callable([loss, mean_value, learn], given)
+        self._learn_critic = compiled_call(session, [loss, mean_value, learn], given)
         if learn_later is not None:
-            self._learn_actor = session.make_callable(learn_later, [*seen_by(actor), *seen_by(critic)])
+            self._learn_actor = compiled_call(session, learn_later, [*seen_by(actor), *seen_by(critic)])
 
     def _critic_target(self, rewards: Any, bootstrap: Any, following: Any) -> Any:
         """In float64, as rl_coach does in Python."""

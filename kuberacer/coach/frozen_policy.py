@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kuberacer.coach.calls import compiled_call
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.freeze import CAR_OUTPUT, input_names
 from kuberacer.coach.sensors import Observation, arrays
@@ -34,7 +35,7 @@ class FrozenPolicy:
         self._session = tf.Session(graph=graph, config=session_config(threads))
         given = [graph.get_tensor_by_name(f"{name}:0") for name in input_names(metadata)]
         self.stack_size = int(given[0].shape[-1]) // metadata.views
-        self._ask = self._session.make_callable(f"{CAR_OUTPUT[metadata.algorithm]}:0", given)
+        self._ask = compiled_call(self._session, graph.get_tensor_by_name(f"{CAR_OUTPUT[metadata.algorithm]}:0"), given)
 
     def outputs(self, observation: Observation) -> np.ndarray:
         """What the graph says of what M cars see: probabilities, values or continuous actions."""

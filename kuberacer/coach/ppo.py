@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.agent import Agent, in_batches
+from kuberacer.coach.calls import compiled_call
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.gradient_step import gated_apply
 from kuberacer.coach.hyperparameters import Hyperparameters
@@ -75,14 +76,14 @@ class ClippedPPO(Agent):
         with self.coach.graph.as_default():
             apply = gated_apply((network, None))
         self._policy_outputs = policy
-        self._ask_policy = session.make_callable(policy, seen)
-        self._ask_value = session.make_callable(value, seen)
+        self._ask_policy = compiled_call(session, policy, seen)
+        self._ask_value = compiled_call(session, value, seen)
         given = [network.inputs[f"output_1_{i}"] for i in range(len(policy) + 2)]  # actions, old policy, clip
         self._statistics = ("loss", "value_loss", "policy_loss", "kl", "entropy")
         value_loss = network.output_heads[0].loss[0]
         tensors = [network.total_loss, value_loss, head.surrogate_loss, head.kl_divergence, head.entropy]
-        self._step = session.make_callable(
-            [*tensors, apply], [*seen, *given, *network.targets[:2], network.importance_weights[0]]
+        self._step = compiled_call(
+            session, [*tensors, apply], [*seen, *given, *network.targets[:2], network.importance_weights[0]]
         )
 
     def act(self, observation: Observation) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.agent import Agent
+from kuberacer.coach.calls import compiled_call
 from kuberacer.coach.choose import Explore
 from kuberacer.coach.coach_graph import CoachGraph
 from kuberacer.coach.compat.tensorflow_names import tf
@@ -50,7 +51,7 @@ class ReplayAgent(Agent):
             equal = [copy_to_target(wrapper, 1) for wrapper in wrappers]
             copy = tf.group(*(copy_to_target(wrapper, rate) for wrapper in wrappers))
         coach.session.run(equal)
-        self._copy = coach.session.make_callable(copy)
+        self._copy = compiled_call(coach.session, copy, [])
         self._build_calls()
 
     def _memory(self) -> ReplayMemory:

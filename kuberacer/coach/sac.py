@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kuberacer.coach.calls import compiled_call
 from kuberacer.coach.choose import Explore
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.gradient_step import gated_apply, rewired
@@ -61,9 +62,10 @@ class SAC(ReplayAgent):
             )
             best = tf.tanh(mean)
         self._policy_outputs = [(mean, "Identity"), (log_deviation, "Exp")]
-        self._ask = session.make_callable([mean, log_deviation], seen_by(policy))
-        self._ask_best = session.make_callable(best, seen_by(policy))
-        self._step = session.make_callable(
+        self._ask = compiled_call(session, [mean, log_deviation], seen_by(policy))
+        self._ask_best = compiled_call(session, best, seen_by(policy))
+        self._step = compiled_call(
+            session,
             [value_loss, critic_loss, mean_log_probability, mean_drawn_value, apply],
             [
                 *(tensor for network in (policy, value, critic, target) for tensor in seen_by(network)),

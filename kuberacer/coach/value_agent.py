@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kuberacer.coach.calls import compiled_call
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.freeze import Q_VALUES
 from kuberacer.coach.gradient_step import gated_apply
@@ -40,13 +41,13 @@ class ValueAgent(ReplayAgent):
             apply = gated_apply((online, tf.gradients(loss, online.weights)))
             mean_value = tf.reduce_mean(self._values)
         self._noise, self._target_noise = normals_of(head.output), normals_of(target.outputs[0])
-        self._ask = session.make_callable(self._values, [*seen, *self._noise])
+        self._ask = compiled_call(session, self._values, [*seen, *self._noise])
         look, given = [target.outputs[0]], [*following, *self._target_noise]
         if self._double:
             look, given = [*look, head.output], [*given, *seen, *self._noise]
-        self._look_ahead = session.make_callable(look, given)
-        self._step = session.make_callable(
-            [loss, mean_value, errors, apply], [*seen, *self._noise, wanted, actions, weights]
+        self._look_ahead = compiled_call(session, look, given)
+        self._step = compiled_call(
+            session, [loss, mean_value, errors, apply], [*seen, *self._noise, wanted, actions, weights]
         )
 
     def _policy_actions(self, *given: np.ndarray) -> np.ndarray:
