@@ -184,12 +184,26 @@ def test_agents_with_values_equal_rl_coach(make_agent, algorithm, more):
         network.sess = Fed(network.sess, {**noise, **target_noise})
     agent.rng = Repeating(noise.values())
     theirs = coach_batch(agent.metadata.camera, batch)
+    if algorithm == "qr_dqn":
+        spread_quantiles(agent)
     assert_equal_steps(
         agent,
         lambda: agent.coach.agent.learn_from_batch(theirs),
         lambda: agent._update(batch),
         lambda: agent._update(replace(batch, rewards=batch.rewards + 0.01)),
     )
+
+
+def spread_quantiles(agent):
+    """Apart from one another: rl_coach sorts what one call says of them and learns in another, whose last bits are
+    others on some processors, and a fresh network's quantiles lie that close together."""
+    variables = Variables(agent.coach)
+    values = variables.read()
+    shape = tuple(agent._head.output.shape.as_list()[1:])
+    for place, variable in enumerate(variables.variables):
+        if "quantile_regression" in variable.name and variable.name.endswith("bias:0"):
+            values[place] = np.tile(np.linspace(-1, 1, shape[1], dtype=np.float32), shape[0])
+    variables.write(values)
 
 
 class Repeating:
@@ -251,7 +265,8 @@ def test_sac_is_close_to_rl_coach(make_agent):
             if "/policy/" not in variable.name and count == 1:
                 assert np.array_equal(a, b), variable.name
             moved = np.abs(a - before).max()
-            assert np.abs(a - b).max() <= bound * moved, f"{variable.name} after {count} steps"
+            last_bits = 2 * np.spacing(np.abs(b).max())  # of the largest weight: where sums are taken in another order
+            assert np.abs(a - b).max() <= bound * moved + last_bits, f"{variable.name} after {count} steps"
     other = after(variables, start, lambda: agent._update_with(batch, noise * 1.01), 1)
     assert largest_change(other, after(variables, start, lambda: agent._update_with(batch, noise), 1)) > 1e-6
 
