@@ -1,17 +1,16 @@
 """Every fault of a reward function ends the stage with file, line and cause, in seconds; in real processes."""
 
-import http.server
 import subprocess
 import sys
 import textwrap
-import threading
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from kuberacer.sim.track import load_track
+from kuberacer.store.client import ObjectStore
+from tests.unit.rollout.seaweed import seaweed
 
 TAIL = "\n\n\ndef reward_function(params):\n    return 1.0\n"
 HEAD = "import math\n\n\ndef reward_function(params):\n"  # the body begins on line 5
@@ -190,44 +189,22 @@ def test_faults_of_the_other_inputs(tmp_path):
     assert "is not UTF-8" in ended.stderr
 
 
-class Bucket(http.server.BaseHTTPRequestHandler):
-    """As much of S3 as reading an object needs."""
-
-    objects: ClassVar[dict[str, bytes]] = {}
-
-    def do_GET(self):
-        data = self.objects.get(self.path)
-        self.send_response(200 if data else 404)
-        self.send_header("Content-Length", str(len(data or b"")))
-        self.end_headers()
-        self.wfile.write(data or b"")
-
-    def log_message(self, *_):
-        pass
-
-
 def test_reward_and_track_from_the_store(tmp_path, monkeypatch):
     np.save(tmp_path / "mine.npy", load_track("kidney").route())
-    source = b"def reward_function(params):\n    return params['x']\n"
-    Bucket.objects = {"/b/rewards/r.py": source, "/b/mine.npy": (tmp_path / "mine.npy").read_bytes()}
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("KUBERACER_S3_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("KUBERACER_S3_BUCKET", "another")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    try:
-        ended = run_stage("--reward", "s3://b/rewards/r.py", "--track", "s3://b/mine.npy")
+    with seaweed(tmp_path / "store") as settings:
+        store = ObjectStore(settings)
+        store.put_bytes("rewards/r.py", b"def reward_function(params):\n    return params['x']\n")
+        store.put_file("mine.npy", tmp_path / "mine.npy")
+        for name, value in settings.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("KUBERACER_S3_BUCKET", "another")
+        bucket = f"s3://{settings.kuberacer_s3_bucket}"
+        ended = run_stage("--reward", f"{bucket}/rewards/r.py", "--track", f"{bucket}/mine.npy")
         assert ended.returncode == 0, ended.stderr
         assert ended.stdout.startswith("r.py on mine: ")
-        ended = run_stage("--reward", "s3://b/rewards/none.py", "--track", "pebble")
+        ended = run_stage("--reward", f"{bucket}/rewards/none.py", "--track", "pebble")
         assert ended.returncode == 1
-        assert "s3://b/rewards/none.py" in ended.stderr.splitlines()[-2]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        assert f"{bucket}/rewards/none.py" in ended.stderr.splitlines()[-2]
 
 
 def test_help_has_an_example():
