@@ -58,6 +58,20 @@ $(ENVS)/watch/.ready: images/watch/requirements.lock $(ENVS)/uv/.ready
 	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
 	@touch $@
 
+# RLlib with Unity players, made when it is first asked for. PyPI's torch for Linux is the CUDA build, 5 GB unpacked; TORCH=cpu
+# takes the CPU build of the same version from where uv knows it, TORCH=2.15.0+cpu from a package index of one's own.
+TORCH_PINNED := $(shell sed -n 's/^torch==//p' images/unity/torch.in)
+TORCH_OF = $(if $(filter cpu,$(TORCH)),--torch-backend cpu torch==$(TORCH_PINNED),torch==$(TORCH))
+$(ENVS)/unity/.ready: $(wildcard images/unity/*.lock) $(ENVS)/uv/.ready
+	@echo "  unity: Ray RLlib, torch, ML-Agents' interface"
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r images/unity/requirements.lock
+	@$(if $(TORCH),$(UV) pip install --native-tls --quiet --python $(@D)/bin/python $(TORCH_OF),$(INSTALL) $(@D)/bin/python --no-deps -r images/unity/torch.lock)
+	@$(INSTALL) $(@D)/bin/python --no-deps --python-version 3.10.12 -r images/unity/mlagents.lock
+	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
+	@$(@D)/bin/python -c 'import ray.rllib.algorithms.ppo, torch.onnx, onnxruntime, matplotlib.pyplot' 2>/dev/null # bytecode
+	@touch $@
+
 $(ENVS)/%/.tests: tests/requirements.lock $(ENVS)/%/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
@@ -158,7 +172,8 @@ compile: setup ## compile the pipeline for upload in the Kubeflow UI
 # Which tests need which environment; each suite closes with pytest's own line.
 TOOLS_TESTS := tests/unit/run tests/unit/store tests/golden tests/local
 WATCH_TESTS := tests/unit/watch
-RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
+UNITY_TESTS := tests/unit/rllib
+RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS) $(UNITY_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
 
 .PHONY: test
 test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests ## set everything up and pass the tests
@@ -169,6 +184,10 @@ test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests ## set
 .PHONY: test-browser
 test-browser: setup $(ENVS)/watch/.ready $(ENVS)/browser/.ready ## pass the live view's tests in the system's Chromium (screenshots: out/browser)
 	@$(ENVS)/browser/bin/python -m pytest tests/browser
+
+.PHONY: test-unity
+test-unity: setup $(ENVS)/unity/.tests ## pass the tests of RLlib and Unity players, in an environment of their own: [TORCH=cpu]
+	@$(ENVS)/unity/bin/python -m pytest $(UNITY_TESTS)
 
 .PHONY: test-matrix
 test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours)
@@ -220,6 +239,7 @@ lock: $(ENVS)/uv/.ready ## resolve the requirements anew
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done
+	@for name in requirements torch; do $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --no-emit-package triton images/unity/$$name.in -o images/unity/$$name.lock || exit 1; done
 	@$(UV) pip compile --native-tls --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-annotate --no-header images/deepracer/requirements.in -o images/deepracer/requirements.lock
 
 .PHONY: clean

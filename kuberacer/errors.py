@@ -17,6 +17,9 @@ class UserError(Exception):
         self.cause = cause
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple:  # Exception's own would forget the remedy on the way to another process
+        return type(self), (self.cause, self.remedy)
+
     def __str__(self) -> str:
         return f"error: {self.cause}\nremedy: {self.remedy}"
 

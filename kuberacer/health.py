@@ -12,6 +12,7 @@ MODULES = {
     "race": ["tensorflow", "onnxruntime", "openvino", "kuberacer.coach.build", "kuberacer.sim.race_sim"],
     "rollout": ["onnxruntime", "openvino", "redis", "boto3", "kuberacer.sim.race_sim"],
     "watch": ["fastapi", "uvicorn", "kuberacer.watch.app", "kuberacer.watch.bucket"],
+    "unity": ["torch", "ray.rllib.algorithms.ppo", "onnxruntime", "kuberacer.rllib.unity_player"],
     "builder": ["kuberacer.stages.build_job"],
     "tools": ["kfp", "hera", "kubernetes", "kuberacer.run.cli", "kuberacer.store.server"],
 }

@@ -3,7 +3,7 @@ IMAGE_NAMES ?= race rollout tools watch builder
 
 .PHONY: images
 images: ## build the container images: [ENGINE=docker|podman|buildah] [IMAGES=prefix] [BASE_IMAGE=…] [PUSH=1] [IMAGE_NAMES="race race-gpu …"]
-	@ENGINE='$(ENGINE)' IMAGES='$(IMAGES)' BASE_IMAGE='$(BASE_IMAGE)' PUSH='$(PUSH)' images/build $(IMAGE_NAMES)
+	@ENGINE='$(ENGINE)' IMAGES='$(IMAGES)' BASE_IMAGE='$(BASE_IMAGE)' PUSH='$(PUSH)' TORCH='$(TORCH)' images/build $(IMAGE_NAMES)
 
 .PHONY: deploy
 deploy: ## put KubeRacer into the cluster: [OVERLAY=argo|kfp|gpu|s3|kind] [INSTALL=1, the engine too] [IMAGES=prefix]
