@@ -50,6 +50,7 @@ def _import_gym_wrapper() -> types.ModuleType:
 
 
 _wrapper = _import_gym_wrapper()
+_wrapper.logger.setLevel(logging.ERROR)  # it takes a vector for several observations
 UnityToGymWrapper, UnityGymException = _wrapper.UnityToGymWrapper, _wrapper.UnityGymException
 
 

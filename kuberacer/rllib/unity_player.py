@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,15 +27,23 @@ class UnityPlayer(gymnasium.Env):
     """
 
     def __init__(
-        self, player: Path, log: Path, worker: int = 0, seed: int = 0, timeout_s: int = 60, graphics: bool = False
+        self,
+        player: Path,
+        log: Path,
+        worker: int = 0,
+        seed: int = 0,
+        timeout_s: int = 60,
+        graphics: bool = False,
+        send_log: Callable[[bool], None] | None = None,
     ):
         """player: the executable. log: a file that is not there, for what it says. worker: the first id to try.
-        timeout_s: for its start, and for each step.
+        timeout_s: for its start, and for each step. send_log: called at each episode, and with True at the end.
 
         Raises UserError when it does not start, or does not speak as it should.
         """
         self.player, self.log, self.timeout_s = player, log, timeout_s
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._send_log = send_log
         self.connection: Connection | None = None
         self.connection = self._told("start", lambda: self._connect(worker, seed, graphics))
         self.wrapper = self._told("start", self._wrap)
@@ -54,6 +63,8 @@ class UnityPlayer(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
         """A player takes a seed at its start only."""
         super().reset(seed=seed)
+        if self._send_log:
+            self._send_log(False)
         return self._observation(self._told("begin an episode", self.wrapper.reset)), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict]:
@@ -65,6 +76,8 @@ class UnityPlayer(gymnasium.Env):
         if self.connection is not None:
             self.connection.end()
             self.connection = None
+            if self._send_log:
+                self._send_log(True)
 
     def _connect(self, first: int, seed: int, graphics: bool) -> Connection:
         for worker in range(first, first + WORKERS):
@@ -79,7 +92,9 @@ class UnityPlayer(gymnasium.Env):
         shapes = [
             len(spec.shape) for each in self.connection.behavior_specs.values() for spec in each.observation_specs
         ]
-        return UnityToGymWrapper(self.connection, uint8_visual=3 in shapes, flatten_branched=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it makes boxes of doubles
+            return UnityToGymWrapper(self.connection, uint8_visual=3 in shapes, flatten_branched=True)
 
     def _observation(self, seen: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(seen.transpose(1, 2, 0)) if self.frames else np.asarray(seen, np.float32)
