@@ -103,12 +103,12 @@ $(ENVS)/browser/.ready: tests/browser.lock $(ENVS)/uv/.ready
 
 # What a variable of make gives to the command: TRACK=kidney becomes --track kidney.
 RUN_VARIABLES := TRACK REWARD ALGORITHM HYPERPARAMETERS METADATA PRESET PRETRAINED PRETRAINED_CHECKPOINT RACE EVALUATION MINUTES STEPS CARS SEED TRIALS TRAINING_VIDEOS REQUIREMENTS RESUME \
-  BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE REGISTRY
+  BACKEND ROLLOUT_WORKERS CARS_PER_WORKER QUEUE REGISTRY UNITY_PLAYER UNITY_EXECUTABLE UNITY_TIMEOUT
 lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: run-pipeline
-run-pipeline: setup ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]; [PIPELINE=mountain_car] [ENVIRONMENT=id|module:Class|file.py:Class] [COPIES=n] [EPISODES=n]
+run-pipeline: setup $(if $(filter unity_basic,$(PIPELINE)),$(ENVS)/unity/.ready) ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]; [PIPELINE=mountain_car|unity_basic] [UNITY_PLAYER=file|folder|s3://…] [ENVIRONMENT=id|module:Class|file.py:Class] [COPIES=n] [EPISODES=n]
 	@$(KUBERACER) run $(call given,$(RUN_VARIABLES)) $(call asked,PIPELINE ENVIRONMENT COPIES EPISODES)
 
 .PHONY: run-sweep

@@ -16,5 +16,6 @@ def _image(name: str) -> str:
 RACE = _image("race")
 RACE_GPU = _image("race-gpu")
 ROLLOUT = _image("rollout")
+UNITY = _image("unity")
 TOOLS = _image("tools")
 BUILDER = _image("builder")

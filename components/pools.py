@@ -19,11 +19,17 @@ from kuberacer.errors import UserError
 # (cpu request, memory request, memory limit); the peak of the default run is 2.3 GiB, in the trainer.
 _SMALL = ("250m", "512Mi", "4Gi")
 _TRAINER = ("500m", "3Gi", "12Gi")  # the learner takes every core that is free
+_PLAYERS = ("1", "4Gi", "12Gi")  # RLlib's learner, and 1 GiB for each process that plays
 
 
 def small(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """A stage that any node can run."""
     return _asks(task, *_SMALL)
+
+
+def players(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """A stage of RLlib's that plays in several processes."""
+    return _asks(task, *_PLAYERS)
 
 
 def trainer(task: dsl.PipelineTask) -> dsl.PipelineTask:

@@ -9,6 +9,7 @@ from components.images import UNITY
 def evaluate_rllib(
     model: dsl.Input[dsl.Model],
     evaluation_metrics: dsl.Output[dsl.Artifact],
+    gifs: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
     usage: dsl.Output[dsl.Artifact],
     player: str = "",
@@ -24,6 +25,7 @@ def evaluate_rllib(
     Args:
         model: model.onnx, policy.json, environment.json.
         evaluation_metrics: Returns and lengths of all episodes, their mean, deviation, lowest and highest, as JSON.
+        gifs: A folder with episodes.csv, the return and the length of each.
         metrics: The same figures for the pipeline's page.
         usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         player: The s3:// address of the Unity player that it was trained on. Empty: an environment.
@@ -56,6 +58,8 @@ def evaluate_rllib(
             job,
             "--evaluation-metrics",
             evaluation_metrics.path,
+            "--gifs",
+            gifs.path,
             "--usage",
             usage.path,
             "--executor-output",

@@ -119,13 +119,20 @@ def run(
         str | None, typer.Option(metavar="RUN", help="Go on with an earlier run: its name, or `latest`.")
     ] = None,
     pipeline: Annotated[
-        str | None, typer.Option(help="race, mountain_car, or another file of pipelines/. Default: race.")
+        str | None, typer.Option(help="race, mountain_car, unity_basic, or another file of pipelines/. Default: race.")
     ] = None,
     environment: Annotated[
         str | None,
         typer.Option(help="Not for races: a short name, a Gymnasium id, module:Class, or file.py:Class of your own."),
     ] = None,
     copies: Annotated[int | None, typer.Option(min=1, help="Copies of the environment, stepped together.")] = None,
+    unity_player: Annotated[
+        str | None, typer.Option(help="Unity player for Linux: executable, archive, folder, or an s3:// address.")
+    ] = None,
+    unity_executable: Annotated[str | None, typer.Option(help="Its file, where a folder has several programs.")] = None,
+    unity_timeout: Annotated[
+        int | None, typer.Option(min=1, help="Seconds it may take for its start, or a step.")
+    ] = None,
     episodes: Annotated[int | None, typer.Option(min=1, help="Episodes of an environment's evaluation.")] = None,
     out: Out = Path("out"),
 ) -> None:
@@ -157,6 +164,7 @@ def run(
         "copies": copies,
         "episodes": episodes,
     }
+    parameters |= given.unity(unity_player, unity_executable, unity_timeout)
     parameters |= given.environment(environment) | given.races(race, evaluation, parameters)
     parameters |= given.hyperparameters(hyperparameters)
     resume = run_named(out, resume) if resume else None

@@ -117,5 +117,16 @@ def environment(given: str | None) -> dict[str, Any]:
     return {"environment": f"own_environment:{name}", "source": read_user_file(Path(file), "environment")}
 
 
+def unity(player: str | None, executable: str | None, timeout_s: int | None) -> dict[str, Any]:
+    """A Unity player: an address, or a path, which goes into the run's store."""
+    if player is not None and not player.startswith("s3://"):
+        if not Path(player).exists():
+            raise UserError(
+                f"there is no player {player}", "give the path of a Unity build for Linux, or its s3:// address"
+            )
+        player = str(Path(player).resolve())
+    return {"player": player, "executable": executable, "player_timeout": timeout_s}
+
+
 def text_of(path: Path | None, what: str) -> str | None:
     return None if path is None else read_user_file(path, what)

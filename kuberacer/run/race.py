@@ -112,6 +112,7 @@ def _run_stages(cache: TaskCache, folder: Path, pipeline: Pipeline, record: RunR
         if "track" in arguments:
             arguments["track"] = store.address_of_track(arguments["track"])
         store.race(arguments)
+        store.player(arguments)
         store.pretrained(arguments)
         runner = LocalRunner(
             pipeline=pipeline,

@@ -42,6 +42,10 @@ _FILES = {
     ("train_environment", "reward_plot"): ("reward_plot", "reward_plot.png"),
     ("evaluate_environment", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
     ("evaluate_environment", "gifs"): ("evaluation_gifs", "evaluation-gifs"),
+    ("train_rllib", "history"): ("history", "history.jsonl"),
+    ("train_rllib", "intermediate"): ("intermediate", "intermediate"),
+    ("train_rllib", "reward_plot"): ("reward_plot", "reward_plot.png"),
+    ("evaluate_rllib", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
     ("publish_environment", "model_folder"): ("model_folder", "model"),
     ("publish_environment", "model_card"): ("model_card", "model_card.md"),
     ("publish_environment", "model_card_json"): ("model_card_json", "model_card.json"),
@@ -52,7 +56,8 @@ _FILES = {
 }
 
 
-TRAINS = ("train", "train_environment")
+TRAINS = ("train", "train_environment", "train_rllib")
+EVALUATES = ("evaluate_environment", "evaluate_rllib")
 
 
 def wanted_artifacts(stage: str) -> set[str]:
@@ -78,7 +83,7 @@ def take_outputs(record: RunRecord, folder: Path, stage: str, outputs: Outputs) 
         trials = read_evaluation(Path(outputs["evaluation_metrics"].uri))
         laps = [trial.elapsed_time_in_milliseconds / 1000 for trial in trials if trial.completed]
         record.trials, record.laps_completed, record.best_lap_s = len(trials), len(laps), min(laps, default=None)
-    if stage == "evaluate_environment":
+    if stage in EVALUATES:
         figures = json.loads(Path(outputs["evaluation_metrics"].uri).read_text(encoding="utf-8"))
         record.trials, record.mean_return = figures["episodes"], figures["mean_return"]
 
@@ -127,7 +132,7 @@ def closing_lines(record: RunRecord, folder: Path) -> list[str]:
         rows = (folder / "sweep.md").read_text(encoding="utf-8").splitlines()
         return [*(row for row in rows if row.startswith("|")), took, f"report: {folder / 'report.html'}"]
     if record.mean_return is not None:
-        told = f"return {record.mean_return:.1f} over {record.trials} episodes"
+        told = f"return {record.mean_return:.2f} over {record.trials} episodes"
         places = {"model": "model", "card": "model_card.md", "plot": "reward_plot.png", "csv, gifs": "intermediate"}
         return [took, told, *(f"{name + ':':<11}{folder / file}" for name, file in places.items())]
     laps = f"laps completed: {record.laps_completed} of {record.trials}"

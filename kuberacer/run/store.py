@@ -11,6 +11,7 @@ from typing import Any
 from kuberacer.errors import UserError
 from kuberacer.run.files import must_exist
 from kuberacer.run.models import put_pretrained
+from kuberacer.run.players import put_player
 from kuberacer.run.rivals import put_model, with_addresses
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
@@ -40,6 +41,11 @@ class Store:
         if arguments.get("pretrained"):
             which = arguments.get("pretrained_checkpoint") or "best"
             arguments["pretrained"] = put_pretrained(self.objects, arguments["pretrained"], which)
+
+    def player(self, arguments: dict[str, Any]) -> None:
+        """A Unity player of this machine goes into the store, too."""
+        if arguments.get("player"):
+            arguments["player"] = put_player(self.objects, arguments["player"])
 
     def race(self, arguments: dict[str, Any]) -> None:
         """Rivals of `race` and `evaluation` that are folders of this machine go into the store, too."""

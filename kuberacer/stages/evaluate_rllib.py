@@ -49,6 +49,8 @@ def main() -> None:
     }
     document = {"environment": model.environment, **figures, "returns": returns, "lengths": lengths}
     write_atomically(options.evaluation_metrics, json.dumps(document, indent=1) + "\n")
+    rows = ["episode,return,length", *(f"{i},{r},{n}" for i, (r, n) in enumerate(zip(returns, lengths, strict=True)))]
+    write_atomically(options.gifs / "episodes.csv", "\n".join(rows) + "\n")
     if options.executor_output:
         write_metrics(options.executor_output, "metrics", figures)
     print(
@@ -62,7 +64,8 @@ def arguments() -> argparse.Namespace:
     parser = stage_parser(
         "evaluate_rllib",
         __doc__ or "",
-        "python -m kuberacer.stages.evaluate_rllib --model model/ --player Basic.x86_64 --evaluation-metrics m.json",
+        "python -m kuberacer.stages.evaluate_rllib --model model/ --player Basic.x86_64 --evaluation-metrics m.json "
+        "--gifs gifs/",
     )
     add_playing(parser)
     parser.add_argument("--model", type=Path, required=True, help="folder with model.onnx and environment.json")
@@ -70,6 +73,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", default="", help="name of the run, below which the player's log is put")
     parser.add_argument("--evaluation-metrics", type=Path, required=True, metavar="OUTPUT", help="JSON")
+    parser.add_argument("--gifs", type=Path, required=True, metavar="OUTPUT", help="folder: episodes.csv")
     parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
     return parser.parse_args()
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.environment_model import EnvironmentModel
-from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.errors import run_main
 from kuberacer.formats.policy import FILENAME as POLICY
 from kuberacer.report import took as taken
@@ -27,6 +26,7 @@ INPUTS = (
     "evaluation-gifs",
 )  # fmt: skip
 EXAMPLES = 3
+NAMES = {"rl_coach": "rl_coach's", "rllib": "RLlib's"}
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def describe(options: argparse.Namespace, model: EnvironmentModel) -> dict[str, 
     return {
         "run": options.run,
         "environment": model.environment,
-        "framework": "rl_coach",
+        "framework": framework(options.model),
         "algorithm": model.algorithm,
         "seed": options.seed,
         "results": {**results, "steps": summary["steps"], "training_s": summary["seconds"]},
@@ -70,6 +70,12 @@ def make_model_folder(options: argparse.Namespace, model: EnvironmentModel) -> N
     folder: Path = options.model_folder
     for source in (options.checkpoint, options.model):
         shutil.copytree(source, folder, dirs_exist_ok=True)
+    told = json.loads((options.model / POLICY).read_text(encoding="utf-8"))
+    if told["examples"]:  # the stage that froze it has played them
+        write(folder / POLICY, json.dumps({**told, "run": options.run}, indent=1) + "\n")
+        return
+    from kuberacer.coach.frozen_policy import FrozenPolicy  # not at the top: only rl_coach's policies need TensorFlow
+
     raw = drawn(model, EXAMPLES)
     policy = FrozenPolicy(options.model / "model.pb", model, threads=1)
     try:
@@ -81,6 +87,10 @@ def make_model_folder(options: argparse.Namespace, model: EnvironmentModel) -> N
         for seen, action in zip(raw, actions, strict=True)
     )
     write(folder / POLICY, replace(policy_file(model, options.run), examples=examples).to_json())
+
+
+def framework(model: Path) -> str:
+    return str(json.loads((model / POLICY).read_text(encoding="utf-8"))["framework"])
 
 
 def make_output(options: argparse.Namespace) -> None:
@@ -114,7 +124,7 @@ def markdown(card: dict[str, Any]) -> str:
     lines = [
         f"# Model card: {card['run']}",
         "",
-        f"A policy for {card['environment']}, trained with rl_coach's {card['algorithm']}, seed {card['seed']}.",
+        f"A policy for {card['environment']}, trained with {NAMES[card['framework']]} {card['algorithm']}, seed {card['seed']}.",
         "",
         "| | |",
         "| --- | --- |",
@@ -135,12 +145,7 @@ def markdown(card: dict[str, Any]) -> str:
         json.dumps(card["hyperparameters"], indent=1, sort_keys=True),
         "```",
         "",
-        "## Preset",
-        "",
-        "```python",
-        (card["preset"] or "").rstrip(),
-        "```",
-        "",
+        *(["## Preset", "", "```python", card["preset"].rstrip(), "```", ""] if card["preset"] else []),
         "## Digests (sha256)",
         "",
         *(f"- {name}: `{value}`" for name, value in card["digests"].items()),

@@ -17,10 +17,11 @@ from kuberacer.run.argo import compile_argo
 from kuberacer.run.compile import compile_to_text
 from pipelines.mountain_car import mountain_car
 from pipelines.race import race
+from pipelines.unity_basic import unity_basic
 
 GOLDEN = Path(__file__).parent / "argo"
 MODULES = (*everywhere.MODULES, pods)
-PIPELINES = {"race": race, "mountain-car": mountain_car} | {
+PIPELINES = {"race": race, "mountain-car": mountain_car, "unity-basic": unity_basic} | {
     case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES
 }
 

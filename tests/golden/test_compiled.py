@@ -10,6 +10,7 @@ from kuberacer.run.spec import read_pipeline
 from pipelines.mountain_car import mountain_car
 from pipelines.race import race
 from pipelines.sweep import sweep
+from pipelines.unity_basic import unity_basic
 
 GOLDEN = Path(__file__).parent
 COMPONENTS = component_texts()
@@ -21,7 +22,7 @@ def check(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, f"REGENERATE=1 writes {path} anew; look at the difference first"
 
 
-@pytest.mark.parametrize("pipeline", [race, sweep, mountain_car], ids=lambda pipeline: pipeline.name)
+@pytest.mark.parametrize("pipeline", [race, sweep, mountain_car, unity_basic], ids=lambda pipeline: pipeline.name)
 def test_pipeline(pipeline) -> None:
     check(GOLDEN / f"{pipeline.name}.yaml", compile_to_text(pipeline))
 
@@ -33,9 +34,15 @@ def test_component(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "source"),
-    [("race", "def reward_function"), ("sweep", "def reward_function"), ("mountain-car", "graph_manager = ")],
+    [
+        ("race", "def reward_function"),
+        ("sweep", "def reward_function"),
+        ("mountain-car", "graph_manager = "),
+        ("unity-basic", ""),
+    ],
 )
 def test_a_pipeline_asks_for_every_user_input_with_a_description(name: str, source: str) -> None:
     parameters = read_pipeline((GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")).root.parameters
     assert all(parameter.optional and parameter.description for parameter in parameters.values())
-    assert source in parameters["reward" if "reward" in parameters else "preset"].default
+    asked = next(name for name in ("reward", "preset", "player") if name in parameters)
+    assert source in parameters[asked].default

@@ -110,12 +110,15 @@ def _arguments(engine: Engine, file: RecordFile) -> dict[str, object]:
     is_long = reward is not None and len(reward.encode()) > LONGEST
     has_rivals = any(local_rivals(str(given[name]), name) for name in ("race", "evaluation") if given.get(name))
     begins_here = Path(str(given.get("pretrained") or "")).is_absolute()
-    if is_file or is_long or has_rivals or begins_here:
+    has_player = Path(str(given.get("player") or "")).is_absolute()
+    if is_file or is_long or has_rivals or begins_here or has_player:
         with runs_store(engine.cluster, engine.namespace) as store:
             if is_file:
                 given["track"] = Store(store, {}, "").address_of_track(str(track))
             if has_rivals:
                 Store(store, {}, "").race(given)
+            if has_player:
+                Store(store, {}, "").player(given)
             if begins_here:
                 Store(store, {}, "").pretrained(given)
             if is_long:
