@@ -5,6 +5,7 @@ from kfp import dsl
 from components import pools
 from components.evaluate_rllib.component import evaluate_rllib
 from components.freeze_rllib.component import freeze_rllib
+from components.images import UNITY
 from components.publish_environment.component import publish_environment
 from components.train_rllib.component import train_rllib
 from pipelines.race import with_store
@@ -23,6 +24,7 @@ def unity_basic(
     hyperparameters: str = "",
     minutes: float = 0.0,
     steps: int = 10000,
+    rollout_workers: int = 2,
     seed: int = 0,
     episodes: int = 5,
     run: str = "",
@@ -38,6 +40,7 @@ def unity_basic(
         hyperparameters: JSON to paste, with RLlib's settings: gamma, lr, num_env_runners and others. Empty: none.
         minutes: How long to train, in minutes. 0: until the steps are done.
         steps: After how many environment steps to stop training. 0: no limit.
+        rollout_workers: Pods of Ray that play, where the cluster has KubeRay. 0: Ray runs in the stage's own pod.
         seed: Seed of everything that is drawn.
         episodes: Episodes of the evaluation.
         run: Name of the run in the object store; the name of an earlier run continues its training. Empty: a new one.
@@ -51,10 +54,11 @@ def unity_basic(
         hyperparameters=hyperparameters,
         minutes=minutes,
         steps=steps,
+        rollout_workers=rollout_workers,
         **played,
         **named,
     )
-    pools.players(with_store(trained))
+    pools.players(with_store(trained)).set_env_variable("KUBERACER_IMAGE_UNITY", UNITY)  # which Ray's nodes run, too
     frozen = pools.small(freeze_rllib(checkpoint=trained.outputs["checkpoint"]))
     evaluated = evaluate_rllib(model=frozen.outputs["model"], episodes=episodes, **played, **named)
     pools.small(with_store(evaluated))

@@ -22,6 +22,7 @@ def train_rllib(
     hyperparameters: str = "",
     minutes: float = 0.0,
     steps: int = 10000,
+    rollout_workers: int = 2,
     seed: int = 0,
     run: str = "",
     job: str = "",
@@ -44,6 +45,7 @@ def train_rllib(
         hyperparameters: JSON with RLlib's settings (gamma, lr, num_env_runners …). Default: the walk-through's.
         minutes: How long to train. 0: no limit.
         steps: After how many environment steps to stop. 0: no limit.
+        rollout_workers: Nodes of Ray that play, where the cluster has KubeRay. 0: Ray runs in this stage's pod alone.
         seed: Seed of everything that is drawn.
         run: Name of the run, below which checkpoints lie in the store. Default: `job`.
         job: What the pipeline's engine calls this run.
@@ -68,6 +70,8 @@ def train_rllib(
             minutes,
             "--steps",
             steps,
+            "--rollout-workers",
+            rollout_workers,
             "--seed",
             seed,
             "--run",

@@ -32,9 +32,9 @@ class TellsFaults(gymnasium.Wrapper):
         super().__init__(env)
         self.worker = worker
 
-    def reset(self, **options: Any) -> tuple[Any, dict]:
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
         with _telling(self.worker):
-            return super().reset(**options)
+            return super().reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict]:
         with _telling(self.worker):

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 import torch
 from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core.models.base import ACTOR, ENCODER_OUT
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from kuberacer.coach.environment_model import ContinuousActions, EnvironmentModel
@@ -28,15 +29,28 @@ OPSET = 17
 class Policy(torch.nn.Module):
     """Raw observations, float32 (N, …) -> logits (N, n), or means of actions (N, axes)."""
 
-    def __init__(self, module: torch.nn.Module, model: EnvironmentModel):
+    def __init__(self, module: Any, model: EnvironmentModel):
         super().__init__()
         self.module, self.axes = module, model.actions if model.continuous else None
         self.frames = model.observation.dtype == "uint8"
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        seen = observation / 255.0 if self.frames else observation
-        told = self.module.forward_inference({"obs": seen})["action_dist_inputs"]
-        return told if self.axes is None else told[:, : self.axes]  # the other half are the deviations
+        # Not the module's own way, which repeats a free deviation as often as the traced batch is long.
+        features = self.module.encoder({"obs": self._scaled(observation)})[ENCODER_OUT][ACTOR]
+        return self._means(self.module.pi.net(features))
+
+    def trained(self, observations: np.ndarray) -> np.ndarray:
+        """The same by RLlib's own way."""
+        seen = self._scaled(torch.as_tensor(np.asarray(observations, np.float32)))
+        with torch.no_grad():
+            return self._means(self.module.forward_inference({"obs": seen})["action_dist_inputs"]).numpy()
+
+    def _scaled(self, observation: torch.Tensor) -> torch.Tensor:
+        return observation / 255.0 if self.frames else observation
+
+    def _means(self, told: torch.Tensor) -> torch.Tensor:
+        """Without the deviations, the second half."""
+        return told if self.axes is None else told[:, : self.axes]
 
 
 def trained_policy(model: EnvironmentModel, settings: Mapping[str, Any], weights: Mapping[str, Any]) -> Policy:

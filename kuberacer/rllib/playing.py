@@ -80,7 +80,7 @@ class Playing:
 
 
 class LogSender:
-    """Puts a player's log into the store, now and then and when it is over. A store that is away costs just the copy."""
+    """Puts a player's log into the store, now and then and when it is over. A store that is away costs the copy."""
 
     def __init__(self, log: Path, key: str):
         self.log, self.key = log, key

@@ -148,6 +148,8 @@ def read_settings(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in [*given.items(), *network.items()]:
         key = OLD_NAMES.get(name, name)
+        if key == "steps":
+            raise UserError(f"{DOCUMENT}: {name} is the pipeline's own", "give STEPS=… instead")
         if key not in SETTINGS:
             raise _unknown(name)
         if key in found:
@@ -179,8 +181,6 @@ def with_defaults(given: Mapping[str, Any], continuous: bool) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> UserError:
-    if name == "steps":
-        return UserError(f"{DOCUMENT}: {name} is not one of RLlib's", "give STEPS=… to the pipeline")
     near = difflib.get_close_matches(name, [*SETTINGS, *OLD_NAMES], n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return UserError(f"{DOCUMENT}: {shown(name)} is not known", f"{hint}the keys are: {', '.join(SETTINGS)}")

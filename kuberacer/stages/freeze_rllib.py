@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from kuberacer.coach.environment_model import FILENAME
 from kuberacer.environments.loader import FILENAME as OWN_SOURCE
@@ -34,8 +33,7 @@ def main() -> None:
     graph = options.model / GRAPH
     write_onnx(policy, model, graph)
     seen = drawn(model, CHECKED)
-    with torch.no_grad():
-        wanted = policy(torch.as_tensor(np.asarray(seen, np.float32))).numpy()
+    wanted = policy.trained(seen)
     frozen = OnnxPolicy(graph, model)
     difference = float(np.abs(frozen.outputs(seen) - wanted).max()) / max(1.0, float(np.abs(wanted).max()))
     checks = {

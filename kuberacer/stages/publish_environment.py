@@ -121,10 +121,11 @@ def upload(options: argparse.Namespace) -> None:
 
 def markdown(card: dict[str, Any]) -> str:
     results = card["results"]
+    made_by = f"{NAMES[card['framework']]} {card['algorithm']}"
     lines = [
         f"# Model card: {card['run']}",
         "",
-        f"A policy for {card['environment']}, trained with {NAMES[card['framework']]} {card['algorithm']}, seed {card['seed']}.",
+        f"A policy for {card['environment']}, trained with {made_by}, seed {card['seed']}.",
         "",
         "| | |",
         "| --- | --- |",

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+import ray
+
 from kuberacer.coach.environment_model import FILENAME, EnvironmentModel
 from kuberacer.environments import loader
 from kuberacer.errors import UserError, run_main
@@ -15,6 +17,7 @@ from kuberacer.formats.write import write_atomically
 from kuberacer.report.reward_plot import reward_plot
 from kuberacer.rllib.algorithm import Algorithm, ray_started
 from kuberacer.rllib.playing import Playing
+from kuberacer.rllib.ray_cluster import ray_nodes
 from kuberacer.rllib.records import CSV, EPISODES, HISTORY, Progress, Records
 from kuberacer.rllib.settings import FILENAME as SETTINGS_FILE
 from kuberacer.rllib.settings import read_settings
@@ -53,7 +56,12 @@ def train(
     work: Path,
 ) -> None:
     store = ObjectStore(StoreSettings.from_environment())
-    with ray_started(settings.get("num_env_runners", 0)):
+    with (
+        ray_nodes(options.run, options.rollout_workers, ray.__version__, say) as address,
+        ray_started(settings.get("num_env_runners", 0), address),
+    ):
+        if address:
+            settings = {"num_env_runners": options.rollout_workers, **settings}
         algorithm = Algorithm(playing, model, settings, options.seed)
         try:
             training = Training(
@@ -124,6 +132,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--hyperparameters", default="", help="JSON with RLlib's settings: gamma, lr, …, text")
     parser.add_argument("--minutes", type=float, default=0.0, help="how long to train; 0: until the steps are done")
     parser.add_argument("--steps", type=int, default=10_000, help="environment steps (%(default)s); 0: no limit")
+    parser.add_argument(
+        "--rollout-workers", type=int, default=2, help="nodes of Ray that play, where KubeRay is there (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", default="", help="name of the run, below which checkpoints lie in the store")
     parser.add_argument("--checkpoint", type=Path, required=True, metavar="OUTPUT", help="folder: the best checkpoint")

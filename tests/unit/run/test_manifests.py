@@ -193,7 +193,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
-@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "builder"])
+@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "builder", "unity"])
 def test_dockerfiles_end_small_and_unprivileged(name):
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     last = text[text.rindex("\nFROM ") :]
