@@ -23,7 +23,7 @@ from ray.tune.registry import register_env
 
 from kuberacer.coach.environment_model import EnvironmentModel
 from kuberacer.errors import UserError
-from kuberacer.rllib.faults import Fault, faults_since, open_told
+from kuberacer.rllib.faults import LENGTH, RETURN, Fault, faults_since, open_told
 from kuberacer.rllib.playing import Playing
 from kuberacer.rllib.settings import SETTINGS, with_defaults
 
@@ -218,7 +218,8 @@ def _config(values: Mapping[str, Any], playing: Playing, seed: int) -> PPOConfig
 
 
 def _note_episode(*, episode: Any, metrics_logger: Any, **_: Any) -> None:
-    metrics_logger.log_value("episodes", (float(episode.get_return()), len(episode)), reduce="item_series")
+    told = episode.get_infos(-1)
+    metrics_logger.log_value("episodes", (float(told[RETURN]), int(told[LENGTH])), reduce="item_series")
 
 
 def _turn(result: Mapping[str, Any]) -> Turn:

@@ -13,6 +13,7 @@ from ray.experimental import internal_kv
 from kuberacer.errors import UserError
 from kuberacer.rllib.playing import Playing
 
+RETURN, LENGTH = "return_so_far", "length_so_far"
 _SPACE = b"kuberacer-faults"
 
 
@@ -26,19 +27,26 @@ class Fault:
 
 
 class TellsFaults(gymnasium.Wrapper):
-    """An environment whose faults the trainer hears of, before RLlib ends the process for them."""
+    """An environment whose faults the trainer hears of, before RLlib ends the process for them.
+
+    Each step's info says RETURN and LENGTH of the episode so far: RLlib's own episodes are cut where a fragment ends.
+    """
 
     def __init__(self, env: gymnasium.Env, worker: int):
         super().__init__(env)
         self.worker = worker
+        self._total, self._steps = 0.0, 0
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
+        self._total, self._steps = 0.0, 0
         with _telling(self.worker):
             return super().reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict]:
         with _telling(self.worker):
-            return super().step(action)
+            seen, reward, terminated, truncated, info = super().step(action)
+        self._total, self._steps = self._total + float(reward), self._steps + 1
+        return seen, reward, terminated, truncated, {**info, RETURN: self._total, LENGTH: self._steps}
 
 
 def open_told(config: Any) -> gymnasium.Env:

@@ -1,5 +1,6 @@
 """Train, freeze, evaluate and publish by the stages' commands, through deaths of the player and of the trainer."""
 
+import csv
 import json
 import os
 import signal
@@ -13,10 +14,12 @@ import pytest
 
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
+from tests import processes
 from tests.processes import Watched
 from tests.unit.rllib.players import write_player
 from tests.unit.rollout.seaweed import seaweed
 
+processes.PATIENCE_S = 900  # starting Ray and torch is work
 QUICK = '{"num_epochs": 2, "num_env_runners": 1, "fcnet_hiddens": [32]}'
 
 
@@ -90,8 +93,11 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(trained):
     assert [row["iteration"] for row in history] == [1, 2, 3, 4]
     assert [row["steps"] for row in history] == [500, 1000, 1500, 2000]
     assert json.loads((place / "summary.json").read_text())["steps"] == 2000
-    episodes = (place / "intermediate" / "episodes.csv").read_text().splitlines()[1:]
-    assert [int(line.split(",")[0]) for line in episodes] == list(range(len(episodes)))
+    with (place / "intermediate" / "episodes.csv").open(newline="") as file:
+        episodes = list(csv.DictReader(file))
+    assert [int(row["episode"]) for row in episodes] == list(range(len(episodes)))
+    paid = {round(float(row["return"]) + 0.01 * int(row["length"]), 3) for row in episodes}
+    assert paid <= {0.0, 0.1, 1.0}  # whole episodes, also those that went on in the next iteration
     assert (place / "reward.png").read_bytes().startswith(b"\x89PNG")
 
 
