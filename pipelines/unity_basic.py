@@ -1,6 +1,6 @@
 """Unity Basic: a Unity player, or any Gymnasium environment, with RLlib's PPO: train, freeze, evaluate, publish."""
 
-from kfp import dsl
+from kfp import dsl, kubernetes
 
 from components import pools
 from components.evaluate_rllib.component import evaluate_rllib
@@ -8,7 +8,7 @@ from components.freeze_rllib.component import freeze_rllib
 from components.images import UNITY
 from components.publish_environment.component import publish_environment
 from components.train_rllib.component import train_rllib
-from pipelines.race import with_store
+from pipelines.race import REDIS_KEY, REDIS_SECRET, with_store
 
 
 @dsl.pipeline(
@@ -59,6 +59,7 @@ def unity_basic(
         **named,
     )
     pools.players(with_store(trained)).set_env_variable("KUBERACER_IMAGE_UNITY", UNITY)  # which Ray's nodes run, too
+    kubernetes.use_secret_as_env(trained, REDIS_SECRET, {REDIS_KEY: "RAY_AUTH_TOKEN"})
     frozen = pools.small(freeze_rllib(checkpoint=trained.outputs["checkpoint"]))
     evaluated = evaluate_rllib(model=frozen.outputs["model"], episodes=episodes, **played, **named)
     pools.small(with_store(evaluated))

@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported; it would tell its makers
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
 import numpy as np
 import ray
 import torch
@@ -85,6 +82,7 @@ def _start_here(place: str, runners: int) -> None:
                 logging_level=logging.ERROR,
                 object_store_memory=OBJECTS_BYTES,
                 _temp_dir=place,
+                _node_ip_address="127.0.0.1",
             )
             return
         except Exception as error:  # Ray gives its own node 30 s, which a busy machine needs for other things

@@ -1,12 +1,9 @@
 """From a checkpoint to `model.onnx`: the policy without its value function, checked in ONNX Runtime."""
 
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported
 
 import gymnasium
 import numpy as np

@@ -12,11 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kubernetes import client, config
 
+from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.errors import UserError
 from kuberacer.rollout.cluster_workers import label, labels_of, place
 from kuberacer.rollout.own_pod import OwnPod, in_cluster
@@ -25,16 +27,19 @@ GROUP, VERSION, PLURAL = "ray.io", "v1", "rayclusters"
 IMAGE = "KUBERACER_IMAGE_UNITY"  # the step's own, which Ray's nodes run, too
 SETTINGS = "kuberacer-rollout"  # ConfigMap that says where workers go; service account without rights
 STORE_SECRET = "kuberacer-store"
+# What workers and their trainer know one another by: the step has it in RAY_AUTH_TOKEN.
+SECRET, SECRET_KEY = "kuberacer-redis", "KUBERACER_REDIS_PASSWORD"
 GCS_PORT = 6379
 ROLE = "ray"
 READY_S = 600.0  # images of some gigabytes may have to be pulled first
+JOIN_S = 300.0
 HEAD = {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "3Gi"}}
 WORKER = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "4Gi"}}
 RAYLET_RUNS = ["sh", "-c", "grep -qs raylet /proc/*/comm"]  # the images have neither wget nor Ray's dashboard
 
 
 @contextmanager
-def ray_nodes(run: str, workers: int, ray_version: str, say: Callable[[str], None]) -> Iterator[str | None]:
+def ray_nodes(run: str, workers: int, say: Callable[[str], None]) -> Iterator[str | None]:
     """The address of a Ray of so many nodes that play, which this pod has joined; None where there is no KubeRay, or
     workers is 0."""
     if workers < 1 or not in_cluster() or not os.environ.get(IMAGE):
@@ -48,11 +53,11 @@ def ray_nodes(run: str, workers: int, ray_version: str, say: Callable[[str], Non
         return
     name = cluster_name(pod)
     settings = _settings(pod.namespace)
-    body = manifest(name, pod, run, os.environ[IMAGE], workers, ray_version, settings)
+    body = manifest(name, pod, run, os.environ[IMAGE], workers, version("ray"), settings)
     _create(clusters, pod.namespace, body)
     try:
         address = _await_ready(clusters, client.CoreV1Api(), pod.namespace, name, workers, say)
-        with _joined(address):
+        with joined(address):
             say(f"Ray runs on KubeRay: {name} with {workers} nodes that play")
             yield address
     finally:
@@ -113,7 +118,11 @@ def _pod(run: str, image: str, name: str, resources: dict[str, Any], ready: dict
     container = {
         "name": name,
         "image": image,
-        "env": [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}],
+        "env": [
+            {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
+            {"name": "RAY_AUTH_MODE", "value": "token"},
+            {"name": "RAY_AUTH_TOKEN", "valueFrom": {"secretKeyRef": {"name": SECRET, "key": SECRET_KEY}}},
+        ],
         "envFrom": [{"secretRef": {"name": STORE_SECRET}}],
         "resources": resources,
         "readinessProbe": {**probe, "failureThreshold": 10},
@@ -210,20 +219,36 @@ def _why_waiting(core: client.CoreV1Api, namespace: str, name: str) -> str:
 
 
 @contextmanager
-def _joined(address: str) -> Iterator[None]:
-    """This pod as a node of the cluster, without CPUs for others: the learner's."""
+def joined(address: str, cpus: int = 0) -> Iterator[None]:
+    """This machine as a node of Ray's cluster at `address`; without CPUs for others it is the learner's alone.
+
+    Raises UserError when it cannot join within JOIN_S.
+    """
     ray = str(Path(sys.executable).with_name("ray"))
-    command = [ray, "start", f"--address={address}", "--num-cpus=0", "--disable-usage-stats"]
-    with tempfile.TemporaryDirectory(prefix="kr-", ignore_cleanup_errors=True):
-        joined = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        if joined.returncode:
-            raise UserError(
-                f"this pod cannot join Ray at {address}: {joined.stderr.strip()[-300:]}", "see the network policies"
-            )
+    command = [ray, "start", f"--address={address}", f"--num-cpus={cpus}", "--disable-usage-stats", "--block"]
+    with tempfile.TemporaryFile("w+") as log:
+        node = subprocess.Popen(
+            dying_with_parent(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
         try:
+            until = time.monotonic() + JOIN_S
+            while "Ray runtime started" not in _read(log):
+                if node.poll() is not None or time.monotonic() > until:
+                    told = _read(log).strip()[-300:]
+                    raise UserError(f"this pod cannot join Ray at {address}: {told}", "see the network policies")
+                time.sleep(0.5)
             yield
         finally:
-            subprocess.run([ray, "stop", "--force"], capture_output=True, timeout=120, check=False)
+            node.terminate()
+            try:
+                node.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                node.kill()
+
+
+def _read(log: IO[str]) -> str:
+    log.seek(0)
+    return log.read()
 
 
 def _delete(clusters: client.CustomObjectsApi, namespace: str, name: str) -> None:

@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-import ray
-
 from kuberacer.coach.environment_model import FILENAME, EnvironmentModel
 from kuberacer.environments import loader
 from kuberacer.errors import UserError, run_main
@@ -57,7 +55,7 @@ def train(
 ) -> None:
     store = ObjectStore(StoreSettings.from_environment())
     with (
-        ray_nodes(options.run, options.rollout_workers, ray.__version__, say) as address,
+        ray_nodes(options.run, options.rollout_workers, say) as address,
         ray_started(settings.get("num_env_runners", 0), address),
     ):
         if address:
