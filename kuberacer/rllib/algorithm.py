@@ -111,9 +111,7 @@ class Algorithm:
         try:
             self.algorithm = config.build_algo()
         except Exception as error:
-            for fault in faults_since(self.faults_seen):
-                raise UserError(fault.cause, fault.remedy) from error
-            raise UserError(f"RLlib refuses this: {_last_line(error)}", "see the hyperparameters") from error
+            raise self._explained(error, "see the hyperparameters, and the log of the stage") from error
 
     @property
     def runners(self) -> int:
@@ -125,24 +123,18 @@ class Algorithm:
         Raises UserError when the environments fail again and again, or give no step for PATIENCE_S.
         """
         self.new_faults = []
-        began, fruitless = time.monotonic(), 0
+        began = time.monotonic()
         while True:
             try:
                 result = self.algorithm.train()
             except Exception as error:
-                fault = next(iter(faults_since(self.faults_seen)), None)
-                if fault is None:
-                    raise UserError(f"RLlib failed: {_last_line(error)}", "see the log of the stage") from error
-                raise UserError(fault.cause, fault.remedy) from error
+                raise self._explained(error, "see the log of the stage") from error
             self._note_faults()
             turn = _turn(result)
             if turn.steps:
                 self._check_numbers(turn)
                 return turn
-            fruitless = len(self.new_faults)
-            waited = time.monotonic() - began
-            if fruitless >= MOST_FAULTS * max(1, self.runners) or waited > PATIENCE_S + 2 * self.playing.timeout_s:
-                self._give_up(fruitless, waited)
+            self._give_up(time.monotonic() - began)
             time.sleep(0.5)  # until Ray has started them anew
 
     def state(self) -> dict[str, Any]:
@@ -186,13 +178,22 @@ class Algorithm:
         self.faults_seen += len(found)
         self.new_faults += found
 
-    def _give_up(self, faults: int, waited: float) -> None:
-        if self.new_faults:
+    def _explained(self, error: Exception, remedy: str) -> UserError:
+        """What an environment has told of, else what RLlib says."""
+        fault = next(iter(faults_since(self.faults_seen)), None)
+        if fault is None:
+            return UserError(f"RLlib failed: {_last_line(error)}", remedy)
+        return UserError(fault.cause, fault.remedy)
+
+    def _give_up(self, waited: float) -> None:
+        """When there were enough faults, or nothing happened for long enough."""
+        if len(self.new_faults) >= MOST_FAULTS * max(1, self.runners):
             last = self.new_faults[-1]
-            raise UserError(f"{faults} times without a step in between: {last.cause}", last.remedy)
-        raise UserError(
-            f"no process that plays has given a step for {waited:.0f} s", "see whether there is memory for them"
-        )
+            raise UserError(f"{len(self.new_faults)} times without a step in between: {last.cause}", last.remedy)
+        if waited > PATIENCE_S + 2 * self.playing.timeout_s:
+            raise UserError(
+                f"no process that plays has given a step for {waited:.0f} s", "see whether there is memory for them"
+            )
 
     def _check_numbers(self, turn: Turn) -> None:
         if not math.isfinite(turn.learning.get("total_loss", 0.0)):
