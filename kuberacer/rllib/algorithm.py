@@ -143,7 +143,14 @@ class Algorithm:
         return {"rl_module": learner["rl_module"], "optimizer": learner["optimizer"], "kl_coeff": self._kl_coeffs()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Raises UserError for a state of another network."""
+        """Raises UserError for a state of another network: RLlib itself takes what fits, and says nothing."""
+        mine, given = (_shapes(each["rl_module"][MODULE]) for each in (self.state(), state))
+        if mine != given:
+            other = next(iter(sorted(mine.items() ^ given.items())))[0]
+            raise UserError(
+                f"the checkpoint does not fit: {other} is another than this network's",
+                "go on with the hyperparameters and the environment that the run began with",
+            )
         coefficients = dict(state["kl_coeff"])
 
         def bring(learner: Any) -> None:
@@ -152,17 +159,11 @@ class Algorithm:
             for module, value in coefficients.items():
                 learner.curr_kl_coeffs_per_module[module].data.fill_(value)
 
-        try:
-            for answer in self.algorithm.learner_group.foreach_learner(bring).result_or_errors:
-                answer.get()
-            self.algorithm.env_runner_group.sync_weights(
-                from_worker_or_learner_group=self.algorithm.learner_group, inference_only=True
-            )
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"the checkpoint does not fit: {_last_line(error)}",
-                "go on with the hyperparameters and the environment that the run began with",
-            ) from error
+        for answer in self.algorithm.learner_group.foreach_learner(bring).result_or_errors:
+            answer.get()
+        self.algorithm.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.algorithm.learner_group, inference_only=True
+        )
 
     def close(self) -> None:
         self.algorithm.stop()
@@ -233,6 +234,10 @@ def _turn(result: Mapping[str, Any]) -> Turn:
         play_seconds=float(timers.get("env_runner_sampling_timer", 0.0)),
         learn_seconds=float(timers.get("learner_update_timer", 0.0)),
     )
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: np.shape(value) for name, value in weights.items()}
 
 
 def _last_line(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """Train, freeze, evaluate and publish by the stages' commands, through deaths of the player and of the trainer."""
 
+import argparse
 import csv
 import json
 import os
@@ -12,6 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kuberacer.errors import UserError
+from kuberacer.stages import evaluate_rllib, freeze_rllib
+from kuberacer.stages.rllib_arguments import add_playing, playing_of
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
 from tests import processes
@@ -26,6 +30,13 @@ QUICK = '{"num_epochs": 2, "num_env_runners": 1, "fcnet_hiddens": [32]}'
 def command(stage: str, **arguments: object) -> list[str]:
     words = [word for name, value in arguments.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     return [sys.executable, "-m", f"kuberacer.stages.{stage}", *words]
+
+
+def here(stage, **arguments: object) -> None:
+    """A stage in this process, which has imported torch already."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", command(stage.__name__, **arguments)[2:])
+        stage.main()
 
 
 def outputs(place: Path) -> dict[str, object]:
@@ -112,12 +123,10 @@ def test_the_store_has_checkpoints_of_numbers_and_the_players_log(trained, store
 def test_the_policy_is_frozen_evaluated_and_published(trained, store):
     place, _, _ = trained
     player = write_player(place / "sound" / "Basic.x86_64")
-    done(command("freeze_rllib", checkpoint=place / "checkpoint", model=place / "model", checks=place / "checks.json"))
-    done(
-        command(
-            "evaluate_rllib", model=place / "model", player=player, episodes=2, run="basic",
-            evaluation_metrics=place / "m.json", gifs=place / "gifs",
-        )
+    here(freeze_rllib, checkpoint=place / "checkpoint", model=place / "model", checks=place / "checks.json")
+    here(
+        evaluate_rllib, model=place / "model", player=player, episodes=2, run="basic",
+        evaluation_metrics=place / "m.json", gifs=place / "gifs",
     )  # fmt: skip
     found = json.loads((place / "m.json").read_text())
     assert len(found["returns"]) == found["episodes"] == 2
@@ -137,33 +146,18 @@ def test_the_policy_is_frozen_evaluated_and_published(trained, store):
     assert "trained with RLlib's ppo" in (place / "card.md").read_text()
 
 
-def test_a_player_that_always_dies_ends_the_training(tmp_path, store):
-    player = write_player(tmp_path / "Basic.x86_64", "--fault", "dies", "--at", "30")
-    words = command("train_rllib", player=player, hyperparameters=QUICK, run="dying", **outputs(tmp_path))
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
-    assert ended.returncode == 1
-    assert "3 times without a step in between: the player Basic.x86_64 ended by itself" in ended.stderr
-    assert ended.stderr.rstrip().splitlines()[-1].startswith("remedy: ")
-
-
-def test_any_environment_of_gymnasium_with_continuous_actions(tmp_path, store):
-    words = command(
-        "train_rllib", environment="mountain_car_continuous", hyperparameters='{"num_env_runners": 0, "num_epochs": 1}',
-        steps=600, run="hill", **outputs(tmp_path),
-    )  # fmt: skip
-    done(words)
-    done(command("freeze_rllib", checkpoint=tmp_path / "checkpoint", model=tmp_path / "m", checks=tmp_path / "c.json"))
-    policy = json.loads((tmp_path / "m" / "policy.json").read_text())
-    assert (policy["environment"], policy["output"], policy["scaled"]) == ("mountain_car_continuous", "mean", True)
-
-
-def test_what_is_not_said_is_asked_for(tmp_path, store):
-    for given, told in (
-        ({}, "nothing is given to be played"),
-        ({"player": "a", "environment": "CartPole-v1"}, "both an environment and a player are given"),
-        ({"player": tmp_path / "missing"}, "there is no player"),
-    ):
-        words = command("train_rllib", run="none", **given, **outputs(tmp_path))
-        ended = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
-        assert ended.returncode == 1
-        assert told in ended.stderr
+@pytest.mark.parametrize(
+    ("words", "environment", "told"),
+    [
+        ([], "", "nothing is given to be played"),
+        (["--player", "a"], "CartPole-v1", "both an environment and a player are given"),
+        (["--player", "a", "--player-timeout", "0"], "", "player_timeout is 0"),
+    ],
+)
+def test_what_is_not_said_is_asked_for(tmp_path, words, environment, told):
+    parser = argparse.ArgumentParser()
+    add_playing(parser)
+    options = parser.parse_args(words)
+    options.run, options.seed = "none", 0
+    with pytest.raises(UserError, match=told):
+        playing_of(options, environment, "", tmp_path)
