@@ -16,7 +16,7 @@ def freeze_graph(
 
     Args:
         checkpoint: The checkpoint to freeze.
-        model: model.pb and model_metadata.json.
+        model: model.pb and its metadata; model.onnx and policy.json for servers.
         checks: What TensorFlow, OpenVINO and ONNX Runtime made of it, as JSON.
         usage: What this stage took, as JSON (processor seconds, memory, GPUs).
     """

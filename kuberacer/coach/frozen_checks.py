@@ -1,6 +1,5 @@
 """A frozen graph in other runtimes, and the checkpoint's own graph to compare them with."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from kuberacer.coach import checkpoint_files
 from kuberacer.coach.compat.tensorflow_names import tf
-from kuberacer.coach.freeze import CAR_OUTPUT, input_names, policy_source
+from kuberacer.coach.freeze import input_names, policy_source
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.normals import normals_of, zeros
 from kuberacer.coach.sensors import Observation, arrays
@@ -58,22 +57,12 @@ def openvino_outputs(model: Path, metadata: Spaces, observation: Observation) ->
 
 
 def onnx_outputs(model: Path, metadata: Spaces, observation: Observation) -> np.ndarray:
-    """ONNX Runtime, on the graph that tf2onnx makes of it."""
-    import logging
-
+    """ONNX Runtime, on the model.onnx beside it."""
     import onnxruntime
-    import tf2onnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    graph_def = tf.GraphDef.FromString(model.read_bytes())
-    given, output = fed(metadata, observation), f"{CAR_OUTPUT[metadata.algorithm]}:0"
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder, "model.onnx"))
-        tf2onnx.convert.from_graph_def(
-            graph_def, input_names=list(given), output_names=[output], opset=17, output_path=path
-        )
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run([output], given)[0]
+    given = zip(metadata.sensors, arrays(observation), strict=True)
+    session = onnxruntime.InferenceSession(model.with_suffix(".onnx"), providers=["CPUExecutionProvider"])
+    return session.run(None, {name: array.astype(np.float32) for name, array in given})[0]
 
 
 RUNTIMES: dict[str, Callable[[Path, Spaces, Observation], np.ndarray]] = {

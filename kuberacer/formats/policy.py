@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 FILENAME = "policy.json"
+ONNX = "model.onnx"  # beside it; with a float32 input a sensor, whose batch is free
 VERSION = 1
 
 

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 
 from kuberacer.coach.environment_model import FILENAME, DiscreteActions, EnvironmentModel
-from kuberacer.coach.frozen_names import CAR_OUTPUT, input_names
+from kuberacer.coach.frozen_names import CAR_OUTPUT, input_names, output_kind
 from kuberacer.errors import UserError
 from kuberacer.formats.policy import PolicyFile
-
-OUTPUTS = {"clipped_ppo": "probabilities", "sac": "action", "ddpg": "action", "td3": "action"}  # others: q_values
 
 
 def is_environment(folder: Path) -> bool:
@@ -42,9 +40,6 @@ def drawn(model: EnvironmentModel, count: int) -> np.ndarray:
 def policy_file(model: EnvironmentModel, run: str = "", examples: tuple[dict, ...] = ()) -> PolicyFile:
     """What serving needs to know of a frozen graph of this environment."""
     (given,) = input_names(model)
-    output = OUTPUTS.get(model.algorithm, "q_values")
-    if model.continuous and output == "probabilities":
-        output = "mean"
     seen, done = model.observation, model.action
     action: dict[str, Any] = {"kind": done.kind, "meaning": list(done.meaning) if done.meaning else None}
     if isinstance(done, DiscreteActions):
@@ -65,7 +60,7 @@ def policy_file(model: EnvironmentModel, run: str = "", examples: tuple[dict, ..
             "meaning": list(seen.meaning) if seen.meaning else None,
         },
         action=action,
-        output=output,
+        output=output_kind(model),
         scaled=model.continuous,
         normalisation=None if model.normalisation is None else {**model.normalisation, "clip": None},
         examples=examples,

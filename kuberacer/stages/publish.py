@@ -17,6 +17,8 @@ from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats import car_archive
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
+from kuberacer.formats.policy import FILENAME as POLICY
+from kuberacer.formats.policy import ONNX
 from kuberacer.formats.race_result import METRICS, RESULT, RaceResult, TrackResult
 from kuberacer.formats.reward_document import DOCUMENT_NAME, is_document
 from kuberacer.report import history, model_card
@@ -140,13 +142,17 @@ def used_hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def make_model_folder(options: argparse.Namespace) -> None:
-    """DeepRacer's `model/`: the checkpoint, the metadata, the frozen graph and which checkpoint is best and last."""
+    """DeepRacer's `model/`: the checkpoint, the metadata, the frozen graph and which checkpoint is best and last; what
+    servers read beside them."""
     folder: Path = options.model_folder
     shutil.copytree(options.checkpoint, folder, dirs_exist_ok=True)
     shutil.copyfile(options.model / "model_metadata.json", folder / "model_metadata.json")
     name = (folder / ".coach_checkpoint").read_text(encoding="utf-8").strip()
     iteration = name.partition("_")[0]
     shutil.copyfile(options.model / "model.pb", folder / f"model_{iteration}.pb")
+    shutil.copyfile(options.model / ONNX, folder / ONNX)
+    policy = json.loads((options.model / POLICY).read_text(encoding="utf-8"))
+    write(folder / POLICY, json.dumps({**policy, "run": options.run}, indent=1) + "\n")
     best = json.loads(options.summary.read_text(encoding="utf-8"))["best"]
     entry = CheckpointEntry(name, best["progress"], time.time())
     # The folder holds the best checkpoint only: whoever goes on from it goes on from there.

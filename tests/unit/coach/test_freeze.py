@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kuberacer.coach import frozen_checks
+from kuberacer.coach import frozen_checks, onnx_graph
 from kuberacer.coach.compat.tensorflow_names import tf
 from kuberacer.coach.freeze import CAR_OUTPUT, for_car, freeze_checkpoint, input_names
 from kuberacer.coach.frozen_policy import FrozenPolicy
@@ -64,6 +64,7 @@ def test_every_runtime_agrees_with_the_live_policy(make_agent, tmp_path, case):
     model = tmp_path / "model.pb"
     agent.export_frozen(model)
     agent.save(tmp_path)
+    onnx_graph.convert(model, agent.metadata, tmp_path / "model.onnx")
     live = frozen_checks.checkpoint_outputs(tmp_path, agent.metadata, frames)
     assert live.std() > 0
     for name, outputs in frozen_checks.RUNTIMES.items():

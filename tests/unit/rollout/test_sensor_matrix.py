@@ -37,7 +37,7 @@ from kuberacer.rollout.trial import Rules
 from kuberacer.sim.episode import SimConfig
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.track import Track
-from kuberacer.stages import freeze_graph
+from kuberacer.stages import freeze_graph, freeze_race
 
 CARS, TIME = 4, 8
 SHORT = SimConfig(max_steps=5)  # episodes are cut often
@@ -158,7 +158,8 @@ def test_it_is_trained_frozen_and_driven(combination: Combination, ring: Track, 
     model = tmp_path / "model.pb"
     freeze_checkpoint(tmp_path, model, metadata)
     has_the_cars_inputs(model, combination)
-    checks = freeze_graph.check(tmp_path, model, metadata)
+    seen = freeze_race.around_a_lap(metadata, combination.stack, freeze_graph.CHECK_FRAMES)
+    checks = freeze_graph.check(model, metadata, seen, frozen_checks.checkpoint_outputs(tmp_path, metadata, seen))
     freeze_graph.judge(checks)
     assert list(checks["inputs"].values()) == [[1, *shape] for shape in shapes]
     drives(model, metadata, ring)

@@ -41,7 +41,15 @@ def test_the_stage_freezes_and_checks(tmp_path):
     assert all(difference < 1e-5 for difference in found["max_difference"].values())
     assert found["output"] == "main_level/agent/main/online/network_1/ppo_head_0/policy"
     assert list(found["inputs"].values()) == [[1, 120, 160, 2]]
-    assert {path.name for path in (tmp_path / "model").iterdir()} == {"model.pb", "model_metadata.json"}
+    names = {"model.pb", "model_metadata.json", "model.onnx", "policy.json"}
+    assert {path.name for path in (tmp_path / "model").iterdir()} == names
+    policy = json.loads((tmp_path / "model" / "policy.json").read_text())
+    seen = {"name": "FRONT_FACING_CAMERA", "shape": [120, 160, 2], "dtype": "uint8", "low": 0, "high": 255, "frames": 2}
+    assert policy["observation"] == seen
+    assert policy["action"]["values"][0] == {"steering_angle": -30.0, "speed": 1.0}
+    examples = [example["observation"]["image"] for example in policy["examples"]]
+    assert [len(frames) for frames in examples] == [2, 2, 2]
+    assert len({frames[0] for frames in examples}) == 3
 
 
 def test_a_folder_without_a_checkpoint_is_one_line_of_cause_and_one_of_remedy(tmp_path):
