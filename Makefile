@@ -72,6 +72,18 @@ $(ENVS)/unity/.ready: $(wildcard images/unity/*.lock) $(ENVS)/uv/.ready
 	@$(@D)/bin/python -c 'import ray.rllib.algorithms.ppo, torch.onnx, onnxruntime, matplotlib.pyplot' 2>/dev/null # bytecode
 	@touch $@
 
+# The model server's; its processes outlive the command that starts them.
+$(ENVS)/serve/.ready: images/serve/requirements.lock $(ENVS)/uv/.ready
+	@echo "  serve: the model server"
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
+	@touch $@
+
+$(ENVS)/serve/.tests: tests/serve.lock $(ENVS)/serve/.ready
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@touch $@
+
 $(ENVS)/%/.tests: tests/requirements.lock $(ENVS)/%/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
@@ -173,12 +185,14 @@ compile: setup ## compile the pipeline for upload in the Kubeflow UI
 TOOLS_TESTS := tests/unit/run tests/unit/store tests/golden tests/local
 WATCH_TESTS := tests/unit/watch
 UNITY_TESTS := tests/unit/rllib
-RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS) $(UNITY_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
+SERVE_TESTS := tests/unit/serve
+RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS) $(UNITY_TESTS) $(SERVE_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
 
 .PHONY: test
-test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests ## set everything up and pass the tests
+test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests $(ENVS)/serve/.tests ## set everything up and pass the tests
 	@$(RACE_PYTHON) -m pytest $(RACE_TESTS)
 	@$(ENVS)/watch/bin/python -m pytest $(WATCH_TESTS)
+	@$(ENVS)/serve/bin/python -m pytest $(SERVE_TESTS)
 	@$(TOOLS_PYTHON) -m pytest $(TOOLS_TESTS)
 
 .PHONY: test-browser
@@ -235,7 +249,7 @@ bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole tim
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements tests/requirements tests/browser tests/lint tests/analysis tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements images/serve/requirements tests/requirements tests/serve tests/browser tests/lint tests/analysis tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done

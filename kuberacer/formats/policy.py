@@ -3,8 +3,10 @@
 See docs/own-environment.md for its keys.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 FILENAME = "policy.json"
@@ -33,3 +35,12 @@ class PolicyFile:
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"
+
+
+def digest(folder: Path) -> str:
+    """sha256 of both files that servers read: what was deployed is known by it. Raises OSError."""
+    whole = hashlib.sha256()
+    for name in (FILENAME, ONNX):
+        with (folder / name).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return f"sha256:{whole.hexdigest()}"

@@ -149,10 +149,12 @@ def make_model_folder(options: argparse.Namespace) -> None:
     shutil.copyfile(options.model / "model_metadata.json", folder / "model_metadata.json")
     name = (folder / ".coach_checkpoint").read_text(encoding="utf-8").strip()
     iteration = name.partition("_")[0]
-    shutil.copyfile(options.model / "model.pb", folder / f"model_{iteration}.pb")
+    graph = f"model_{iteration}.pb"
+    shutil.copyfile(options.model / "model.pb", folder / graph)
     shutil.copyfile(options.model / ONNX, folder / ONNX)
     policy = json.loads((options.model / POLICY).read_text(encoding="utf-8"))
-    write(folder / POLICY, json.dumps({**policy, "run": options.run}, indent=1) + "\n")
+    policy |= {"run": options.run, "graph": {**policy["graph"], "file": graph}}
+    write(folder / POLICY, json.dumps(policy, indent=1) + "\n")
     best = json.loads(options.summary.read_text(encoding="utf-8"))["best"]
     entry = CheckpointEntry(name, best["progress"], time.time())
     # The folder holds the best checkpoint only: whoever goes on from it goes on from there.

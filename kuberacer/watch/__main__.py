@@ -2,16 +2,15 @@
 
 import argparse
 import contextlib
-import ipaddress
 import os
-import re
 import secrets
 import socket
 from pathlib import Path
 
 import uvicorn
 
-from kuberacer.errors import UserError, run_main
+from kuberacer.errors import run_main
+from kuberacer.listen import address, checked_token, is_loopback, listening
 from kuberacer.settings import StoreSettings
 from kuberacer.watch.app import make_app
 from kuberacer.watch.bucket import BucketRuns
@@ -22,7 +21,6 @@ from kuberacer.watch.stored import quick_store
 
 PORT = 8080
 TOKEN = "KUBERACER_WATCH_TOKEN"
-_TOKEN = re.compile(r"[A-Za-z0-9_.~-]{8,200}")
 EXAMPLE = """examples:
   python -m kuberacer.watch --out out
   KUBERACER_S3_BUCKET=team KUBERACER_S3_ENDPOINT=https://s3.example python -m kuberacer.watch --host 0.0.0.0"""
@@ -35,13 +33,13 @@ def main() -> None:
     if not token and not is_loopback(options.host):
         token = secrets.token_urlsafe(24)
         shown = f"?token={token}"
-    if token and not _TOKEN.fullmatch(token):
-        raise UserError(f"{TOKEN} is no token", "give 8 to 200 letters, digits, - or _")
+    if token:
+        checked_token(token, TOKEN)
     source = source_of(options.out)
     page = f"/runs/{checked_run(options.run)}" if options.run else "/"
     if options.run:
         source.entry(options.run)
-    with listening(options.host, options.port) as listener:
+    with listening(options.host, options.port, PORT) as listener:
         place = address(options.host, listener.getsockname()[1])
         print(f"live view: {place}{page}{shown}", flush=True)
         print("Ctrl-C ends it; what it shows goes on", flush=True)
@@ -63,33 +61,6 @@ def source_of(out: Path) -> Runs:
     if os.environ.get("KUBERACER_S3_BUCKET"):
         return BucketRuns(quick_store(StoreSettings.from_environment()))
     return LocalRuns(out)
-
-
-def listening(host: str, port: int | None) -> socket.socket:
-    """A socket that listens. port None: PORT, or a free one where that is taken."""
-    for number in (port,) if port is not None else (PORT, 0):
-        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, number))
-            listener.listen(128)
-            return listener
-        except OSError as error:
-            listener.close()
-            fault = error
-    raise UserError(f"{host}:{port} cannot be listened at: {fault.strerror or fault}", "choose another PORT or HOST")
-
-
-def address(host: str, port: int) -> str:
-    shown = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def arguments() -> argparse.Namespace:

@@ -1,14 +1,14 @@
 """Who may ask, and how: before anything else sees a request."""
 
-import hmac
 import json
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kuberacer.listen import bearer, names_loopback, same
+
 COOKIE = "kuberacer-token"
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 # Nothing from anywhere else, and nobody else's page around ours.
 PAGES = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
@@ -45,7 +45,7 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["method"] not in ("GET", "HEAD"):
             await refuse(send, 405, "this server reads only", "ask with GET", {"allow": "GET, HEAD"})
-        elif not self.token and not loopback(headers.get("host", "")):
+        elif not self.token and not names_loopback(headers.get("host", "")):
             await refuse(send, 403, "this server is for its own machine", "open it as http://127.0.0.1:<port>")
         elif not self.token or self._knows(headers) or scope["path"] == "/healthz":
             await self.app(scope, receive, with_headers(send))
@@ -58,21 +58,17 @@ class Guard:
             )  # fmt: skip
 
     def _knows(self, headers: dict[str, str]) -> bool:
-        scheme, _, word = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._right(word.strip()):
+        if same(bearer(headers.get("authorization", "")), self.token):
             return True
         try:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
             return False
-        return COOKIE in cookies and self._right(cookies[COOKIE].value)
+        return COOKIE in cookies and same(cookies[COOKIE].value, self.token)
 
     def _given(self, scope: Scope) -> bool:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        return self._right(query.get("token", ""))
-
-    def _right(self, word: str) -> bool:
-        return hmac.compare_digest(word.encode(), self.token.encode())
+        return same(query.get("token", ""), self.token)
 
     async def _let_in(self, scope: Scope, send: Send) -> None:
         """To the same place without the token in its address, which would stay in histories and logs."""
@@ -81,12 +77,6 @@ class Guard:
         place = "/" + raw.decode("latin-1").lstrip("/") + ("?" + urlencode(query) if query else "")
         cookie = f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path=/"
         await answer(send, 303, b"", {"location": place, "set-cookie": cookie, "cache-control": "no-store"})
-
-
-def loopback(host: str) -> bool:
-    """Whether a Host header names this machine's own loopback."""
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return name.lower() in LOOPBACK
 
 
 def with_headers(send: Send) -> Send:
