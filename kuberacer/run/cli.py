@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kuberacer.errors import UserError
-from kuberacer.run import given, upkeep
+from kuberacer.run import given, serving, upkeep
 from kuberacer.run.interrupts import Interrupted, Stopped, raised_on_signals
 from kuberacer.run.record import read_record, run_named
 
@@ -299,6 +299,7 @@ def watch(
 
 
 upkeep.add_to(app)
+serving.add_to(app)
 
 
 @app.command(epilog="Example: kuberacer import-model --from my-model.tar.gz --name club")

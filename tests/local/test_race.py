@@ -1,5 +1,6 @@
 """The whole race pipeline in processes, with a tiny budget: its files, its record, its ends."""
 
+import base64
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Watched
+from tests.processes import PATIENCE_S, Watched
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
 TINY = (
@@ -128,6 +129,27 @@ def test_the_last_lines_say_where_everything_is(first: Run) -> None:
     assert [line.split(":")[0] for line in first.lines[-3:]] == ["model", "report", "video"]
     assert any(line.startswith("train: ") for line in first.lines)
     assert not any(character < " " for line in first.lines for character in line)
+
+
+def test_its_model_is_served_and_asked_with_a_picture(first: Run, tmp_path: Path) -> None:
+    name = first.record["run"]
+    policy = json.loads((first.out / name / "model" / "policy.json").read_text())
+    example = policy["examples"][0]
+    (tmp_path / "frame.png").write_bytes(base64.b64decode(example["observation"]["image"][0]))
+
+    def command(*words: str) -> str:
+        whole = [sys.executable, "-m", "kuberacer.run.cli", *words, "--out", str(first.out)]
+        return subprocess.run(whole, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+
+    try:
+        said = command("deploy-endpoint", "--run", name, "--port", "0")
+        assert f"predict: make predict NAME={name} IMAGE=picture.png" in said
+        found = json.loads(command("predict", "--run", name, "--image", str(tmp_path / "frame.png")))
+    finally:
+        command("delete-endpoint", "--run", name)
+    assert found["action"] == example["action"]
+    assert found["values"] == policy["action"]["values"][example["action"]]
+    assert set(found["values"]) == {"steering_angle", "speed"}
 
 
 def test_the_first_sign_of_training_comes_before_the_first_iteration(first: Run) -> None:
