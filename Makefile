@@ -257,6 +257,10 @@ bench-cluster: setup ## what Argo and Kubeflow add to each stage, and rollouts f
 bench-learning: setup ## seeds × tracks: laps, time to the first lap, whole time (half an hour), into out/bench-learning.json
 	@$(TOOLS_PYTHON) -m tests.bench.learning
 
+.PHONY: bench-serving
+bench-serving: $(ENVS)/serve/.tests ## the model server: latency at 100 requests/s, throughput, what a kill loses (a minute), into out/bench-serving.json
+	@$(ENVS)/serve/bin/python -m tests.bench.serving
+
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
 	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements images/serve/requirements tests/requirements tests/serve tests/browser tests/lint tests/analysis tests/bench/peers; do \
