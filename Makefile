@@ -163,14 +163,14 @@ watch: $(ENVS)/tools/.ready $(ENVS)/watch/.ready ## the live view: a web page of
 	@$(if $(filter command,$(origin TOKEN)),KUBERACER_WATCH_TOKEN='$(TOKEN)') exec $(KUBERACER) watch $(call asked,RUN PORT HOST)
 
 .PHONY: deploy-endpoint predict delete-endpoint endpoints
-deploy-endpoint: $(ENVS)/tools/.ready $(ENVS)/serve/.ready ## serve a run's model over HTTP: RUN=… [NAME=…] [PORT=8090] [EXPIRES=8h|never] [HOST=127.0.0.1] [WORKERS=2]
-	@$(KUBERACER) deploy-endpoint $(call asked,RUN NAME PORT EXPIRES HOST WORKERS)
-predict: $(ENVS)/tools/.ready ## ask an endpoint what to do: RUN=…|NAME=… OBSERVATION='[0.5,-0.5]'|IMAGE=file
-	@$(KUBERACER) predict $(call asked,RUN NAME OBSERVATION) $(foreach image,$(IMAGE),--image '$(image)')
-delete-endpoint: $(ENVS)/tools/.ready ## end an endpoint: RUN=…|NAME=…
-	@$(KUBERACER) delete-endpoint $(call asked,RUN NAME)
-endpoints: $(ENVS)/tools/.ready ## list the endpoints
-	@$(KUBERACER) endpoints
+deploy-endpoint: $(ENVS)/tools/.ready $(ENVS)/serve/.ready ## serve a run's model over HTTP: RUN=… [NAME=…] [PORT=8090] [EXPIRES=8h|never] [HOST=127.0.0.1] [WORKERS=2] [BACKEND=local|kubernetes|kserve]
+	@$(KUBERACER) deploy-endpoint $(call asked,RUN NAME PORT EXPIRES HOST WORKERS BACKEND)
+predict: $(ENVS)/tools/.ready ## ask an endpoint what to do: RUN=…|NAME=… OBSERVATION='[0.5,-0.5]'|IMAGE=file [BACKEND=…]
+	@$(KUBERACER) predict $(call asked,RUN NAME OBSERVATION BACKEND) $(foreach image,$(IMAGE),--image '$(image)')
+delete-endpoint: $(ENVS)/tools/.ready ## end an endpoint: RUN=…|NAME=… [BACKEND=…]
+	@$(KUBERACER) delete-endpoint $(call asked,RUN NAME BACKEND)
+endpoints: $(ENVS)/tools/.ready ## list the endpoints: [BACKEND=…]
+	@$(KUBERACER) endpoints $(call asked,BACKEND)
 
 .PHONY: prune
 prune: setup ## remove old runs by a policy; only says which without YES=1: [NEWEST=10] [DAYS=30] [BEST=1] [YES=1]

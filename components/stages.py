@@ -10,6 +10,7 @@ from components.freeze_rllib.component import freeze_rllib
 from components.plan_sweep.component import plan_sweep
 from components.publish.component import publish
 from components.publish_environment.component import publish_environment
+from components.serve.component import serve
 from components.train.component import train
 from components.train_environment.component import train_environment
 from components.train_rllib.component import train_rllib
@@ -30,4 +31,5 @@ COMPONENTS = {
     "train_rllib": train_rllib,
     "freeze_rllib": freeze_rllib,
     "evaluate_rllib": evaluate_rllib,
+    "serve": serve,
 }

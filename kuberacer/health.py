@@ -13,6 +13,7 @@ MODULES = {
     "rollout": ["onnxruntime", "openvino", "redis", "boto3", "kuberacer.sim.race_sim"],
     "watch": ["fastapi", "uvicorn", "kuberacer.watch.app", "kuberacer.watch.bucket"],
     "unity": ["torch", "ray.rllib.algorithms.ppo", "onnxruntime", "kuberacer.rllib.unity_player"],
+    "serve": ["fastapi", "uvicorn", "onnxruntime", "boto3", "kuberacer.serve.start", "kuberacer.serve.fetch"],
     "builder": ["kuberacer.stages.build_job"],
     "tools": ["kfp", "hera", "kubernetes", "kuberacer.run.cli", "kuberacer.store.server"],
 }

@@ -1,5 +1,5 @@
 # Images and clusters. What each takes from the command line is said in images/build and manifests/deploy.
-IMAGE_NAMES ?= race rollout tools watch builder
+IMAGE_NAMES ?= race rollout tools watch serve builder
 
 .PHONY: images
 images: ## build the container images: [ENGINE=docker|podman|buildah] [IMAGES=prefix] [BASE_IMAGE=…] [PUSH=1] [IMAGE_NAMES="race race-gpu …"]

@@ -5,15 +5,14 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kuberacer.errors import UserError
-from kuberacer.run.local import Environments
 from kuberacer.run.record import earlier_remote
+from kuberacer.run.stage import run_stage
 
 if TYPE_CHECKING:  # boto3 is slow to import
     from kuberacer.store.client import ObjectStore
@@ -39,7 +38,7 @@ def import_model(out: Path, source: str, which: str, name: str) -> list[str]:
     with tempfile.TemporaryDirectory(prefix=".import-", dir=place.parent) as scratch:
         made = Path(scratch) / "made"
         options = {"from": source, "which": which, "scratch": f"{scratch}/scratch", "output": str(made)}
-        _stage("import_model", options)
+        run_stage("import_model", options)
         made.replace(place)
     return [f"imported: {place}", f"to train on from it: make run-pipeline PRETRAINED={name}"]
 
@@ -51,12 +50,12 @@ def export_model(out: Path, run: str, to: str, which: str) -> list[str]:
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
         options = {"which": which, "scratch": f"{scratch}/scratch", "to": target}
         if folder is None:  # a run of the bucket
-            _stage("export_model", {**options, "from": run})
+            run_stage("export_model", {**options, "from": run})
             return []
         reward = next((path for path in (folder / "reward_function.py",) if path.is_file()), None)
         more = {"reward": str(reward)} if reward else {}
         with checkpoint_of(folder, which) as model:
-            _stage("export_model", {**options, **more, "from": str(model)})
+            run_stage("export_model", {**options, **more, "from": str(model)})
     return []
 
 
@@ -156,17 +155,3 @@ def _name_of(source: str) -> str:
     for ending in (".tar.gz", ".tgz", ".tar", ".zip"):
         name = name.removesuffix(ending)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
-
-
-def _stage(name: str, options: Mapping[str, str]) -> None:
-    """Run a stage's module in the stages' environment; its lines appear as it says them. Raises its UserError."""
-    command = [str(Environments().of("race").python), "-m", f"kuberacer.stages.{name}"]
-    for option, value in options.items():
-        command += [f"--{option}={value}"]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        if len(said) < 2 or not said[-2].startswith("error: "):
-            fault = f"{name} ended with status {done.returncode}: {said[-1] if said else 'no reason given'}"
-            raise UserError(fault, "see whether the memory and the disk suffice; what was given may be damaged")
-        raise UserError(said[-2].removeprefix("error: "), said[-1].removeprefix("remedy: "))

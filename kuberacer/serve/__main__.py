@@ -5,11 +5,13 @@ import os
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from kuberacer.endpoint import NOT_SERVED, PORT, TOKEN, Endpoint, checked_name
 from kuberacer.errors import UserError, run_main
 from kuberacer.listen import address, checked_token, is_loopback, listening
+from kuberacer.serve.expiry import delete_when_expired
 from kuberacer.serve.supervise import supervise
 
 EXAMPLE = """example:
@@ -33,14 +35,18 @@ def main() -> None:
         if options.folder is not None:
             about = {"run": options.run, "host": options.host, "started": time.time()}
             sys.exit(supervise(options.folder, endpoint, listener, options.workers, about))
-        serve(options.model, endpoint, listener)
+        serve(options.model, endpoint, listener, options.delete)
 
 
-def serve(model: Path, endpoint: Endpoint, listener: socket.socket) -> None:
+def serve(model: Path, endpoint: Endpoint, listener: socket.socket, delete: str = "") -> None:
+    """In this process alone, until a SIGTERM. delete: what to delete on the cluster when it has expired."""
     from kuberacer.serve.start import server_of, warm_app  # not at the top: who supervises needs none of it
 
+    beside = None
+    if delete and endpoint.expires_at is not None:
+        beside = partial(delete_when_expired, delete, endpoint.expires_at)
     try:
-        app = warm_app(model, endpoint)
+        app = warm_app(model, endpoint, beside)
     except UserError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(NOT_SERVED)
@@ -63,6 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes that answer, with --folder")
     parser.add_argument("--digest", default="", help="of the model: another one is not served")
     parser.add_argument("--expires-at", type=float, help="seconds since the epoch when it ends")
+    parser.add_argument("--delete", default="", help="on a cluster: what to delete then, as apps/v1/deployments/name")
     return parser.parse_args()
 
 

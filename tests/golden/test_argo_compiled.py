@@ -17,11 +17,12 @@ from kuberacer.run.argo import compile_argo
 from kuberacer.run.compile import compile_to_text
 from pipelines.mountain_car import mountain_car
 from pipelines.race import race
+from pipelines.serve import serve
 from pipelines.unity_basic import unity_basic
 
 GOLDEN = Path(__file__).parent / "argo"
 MODULES = (*everywhere.MODULES, pods)
-PIPELINES = {"race": race, "mountain-car": mountain_car, "unity-basic": unity_basic} | {
+PIPELINES = {"race": race, "mountain-car": mountain_car, "serve": serve, "unity-basic": unity_basic} | {
     case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES
 }
 

@@ -9,6 +9,7 @@ from kuberacer.run.compile import compile_to_text, component_texts
 from kuberacer.run.spec import read_pipeline
 from pipelines.mountain_car import mountain_car
 from pipelines.race import race
+from pipelines.serve import serve
 from pipelines.sweep import sweep
 from pipelines.unity_basic import unity_basic
 
@@ -22,7 +23,7 @@ def check(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, f"REGENERATE=1 writes {path} anew; look at the difference first"
 
 
-@pytest.mark.parametrize("pipeline", [race, sweep, mountain_car, unity_basic], ids=lambda pipeline: pipeline.name)
+@pytest.mark.parametrize("pipeline", [race, sweep, mountain_car, serve, unity_basic], ids=lambda pipeline: pipeline.name)
 def test_pipeline(pipeline) -> None:
     check(GOLDEN / f"{pipeline.name}.yaml", compile_to_text(pipeline))
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests.processes import PATIENCE_S, gone
 
-PRESET = Path(__file__).parents[2] / "presets" / "mountain_car_dqn.py"
+PRESET = Path(__file__).parents[2] / "presets" / "environments" / "mountain_car_dqn.py"
 SHORT = """
 from gymnasium.wrappers import TimeLimit
 from kuberacer.environments.mountain_car import PatientMountainCar

@@ -1,27 +1,48 @@
-"""What the commands do."""
+"""What the commands do, on this machine or on a cluster."""
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kuberacer.endpoint import expiry
+from kuberacer.endpoint import checked_name, expiry, name_of_run
 from kuberacer.errors import UserError
 from kuberacer.run.endpoints import local
 from kuberacer.run.endpoints.asking import Address, described
 
+if TYPE_CHECKING:  # the cluster's client is slow to import
+    from kuberacer.run.endpoints.cluster import RemoteEndpoint
 
-def deploy(out: Path, run: str, name: str, port: int | None, expires: str, host: str, workers: int) -> list[str]:
+T = TypeVar("T", "local.LocalEndpoint", "RemoteEndpoint")
+
+
+def deploy_here(out: Path, run: str, name: str, port: int | None, expires: str, host: str, workers: int) -> list[str]:
     """The lines that say where it is and what to do with it. Raises UserError."""
-    began = time.monotonic()
-    expires_at = expiry(expires)
+    began, expires_at = time.monotonic(), expiry(expires)
     found = local.deploy(out, run, name, port, host, expires_at, workers)
     took = f"ready after {time.monotonic() - began:.1f} s, {_until(expires_at)}"
-    return [f"endpoint {found.name}: {took}", *how_to(found.address, described(found.address))]
+    return [f"endpoint {found.name}: {took}", *how_to(found.address, found.address.model, described(found.address))]
 
 
-def how_to(address: Address, model: dict[str, Any]) -> list[str]:
-    """How to ask and delete."""
+def deploy_there(out: Path, run: str, name: str, expires: str, replicas: int, kserve: bool) -> list[str]:
+    from kuberacer.run.endpoints.cluster import TOKEN_SECRET, Endpoints
+
+    began, name = time.monotonic(), checked_name(name or name_of_run(run))
+    expiry(expires)
+    endpoints = Endpoints()
+    endpoints.deploy(out, run, name, expires, replicas, kserve)
+    found = chosen(endpoints.all(), "", name)
+    with endpoints.reached(found) as address:
+        lines = how_to(address, found.model, described(address), " BACKEND=kubernetes")
+    took = f"ready after {time.monotonic() - began:.1f} s, {_until(found.expires_at)}"
+    token = f"kubectl -n {endpoints.namespace} get secret {TOKEN_SECRET} -o jsonpath='{{.data.*}}' | base64 -d"
+    return [f"endpoint {name}: {took}", *lines, f"token:   {token}"]
+
+
+def how_to(address: Address, place: str, model: dict[str, Any], more: str = "") -> list[str]:
+    """How to ask and delete. place: of the model; more: of make's variables."""
     header = ' -H "Authorization: Bearer $TOKEN"' if address.token else ""
     seen = model["observation"]
     if seen.get("dtype") == "uint8":
@@ -30,10 +51,10 @@ def how_to(address: Address, model: dict[str, Any]) -> list[str]:
         example = json.dumps(_example(seen))
         asked, body = f"OBSERVATION='{example}'", f'{{"instances": [{example}]}}'
     return [
-        f"address: {address.model}",
-        f"predict: make predict NAME={address.name} {asked}",
-        f"         curl{header} -H 'Content-Type: application/json' -d '{body}' {address.model}:predict",
-        f"delete:  make delete-endpoint NAME={address.name}",
+        f"address: {place}",
+        f"predict: make predict NAME={address.name}{more} {asked}",
+        f"         curl{header} -H 'Content-Type: application/json' -d '{body}' {place}:predict",
+        f"delete:  make delete-endpoint NAME={address.name}{more}",
     ]
 
 
@@ -47,32 +68,39 @@ def _example(seen: dict[str, Any]) -> Any:
     return found
 
 
-def delete(out: Path, run: str, name: str) -> list[str]:
-    endpoint = chosen(out, run, name, ended=True)
+@contextlib.contextmanager
+def reached(out: Path, run: str, name: str, cluster: bool) -> Iterator[Address]:
+    """The address of an endpoint, by its name or its run's, while the context is open."""
+    if not cluster:
+        yield chosen(_alive(out), run, name).address
+        return
+    from kuberacer.run.endpoints.cluster import Endpoints
+
+    endpoints = Endpoints()
+    with endpoints.reached(chosen(endpoints.all(), run, name)) as address:
+        yield address
+
+
+def delete(out: Path, run: str, name: str, cluster: bool) -> list[str]:
+    if cluster:
+        from kuberacer.run.endpoints.cluster import Endpoints
+
+        endpoints = Endpoints()
+        remote = chosen(endpoints.all(), run, name)
+        endpoints.delete(remote)
+        return [f"deleted: endpoint {remote.name} of {remote.run}"]
+    endpoint = chosen(local.all_of(out), run, name)
     local.delete(endpoint)
     return [f"deleted: endpoint {endpoint.name} of {endpoint.run}"]
 
 
-def chosen(out: Path, run: str, name: str, ended: bool = False) -> local.LocalEndpoint:
-    """The endpoint of that name, else the only one of that run. Raises UserError."""
-    if not run and not name:
-        raise UserError("no endpoint is named", "give NAME=…, or RUN=… of its run")
-    endpoints = [each for each in local.all_of(out) if ended or each.pid is not None]
-    found = [each for each in endpoints if (each.name == name if name else each.run == run)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(each.name for each in found)
-        raise UserError(f"the run {run} has {len(found)} endpoints", f"give NAME, one of: {names}")
-    there = ", ".join(each.name for each in endpoints)
-    make = f"make deploy-endpoint RUN={run or '…'}"
-    raise UserError(
-        f"there is no endpoint {name}" if name else f"the run {run} has no endpoint",
-        f"deploy it: {make}" + (f"; there are: {there}" if there else ""),
-    )
+def listed(out: Path, cluster: bool) -> list[str]:
+    if cluster:
+        from kuberacer.run.endpoints.cluster import Endpoints
 
-
-def listed(out: Path) -> list[str]:
+        there = Endpoints()
+        lines = [f"{e.name}  {e.model}  of {e.run}, {_until(e.expires_at)}" for e in there.all()]
+        return lines or [f"there is no endpoint in {there.namespace}"]
     lines = []
     for each in local.all_of(out):
         state = _until(each.expires_at) if each.pid is not None else "has ended (make delete-endpoint removes it)"
@@ -80,9 +108,29 @@ def listed(out: Path) -> list[str]:
     return lines or ["there is no endpoint on this machine"]
 
 
+def chosen(endpoints: Sequence[T], run: str, name: str) -> T:
+    """The endpoint of that name, else the only one of that run. Raises UserError."""
+    if not run and not name:
+        raise UserError("no endpoint is named", "give NAME=…, or RUN=… of its run")
+    found = [each for each in endpoints if (each.name == name if name else each.run == run)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(each.name for each in found)
+        raise UserError(f"the run {run} has {len(found)} endpoints", f"give NAME, one of: {names}")
+    there = ", ".join(each.name for each in endpoints)
+    raise UserError(
+        f"there is no endpoint {name}" if name else f"the run {run} has no endpoint",
+        f"deploy it: make deploy-endpoint RUN={run or '…'}" + (f"; there are: {there}" if there else ""),
+    )
+
+
+def _alive(out: Path) -> list[local.LocalEndpoint]:
+    return [each for each in local.all_of(out) if each.pid is not None]
+
+
 def _until(expires_at: float | None) -> str:
     if expires_at is None:
         return "never expires"
-    left = max(0, round((expires_at - time.time()) / 60))
-    hours, minutes = divmod(left, 60)
+    hours, minutes = divmod(max(0, round((expires_at - time.time()) / 60)), 60)
     return f"expires in {f'{hours} h ' if hours else ''}{minutes} min"

@@ -42,12 +42,12 @@ class Environments:
 
     @cached_property
     def _library(self) -> str:
-        """Digest of the library as steps see it: everything but the user's side and the live view."""
+        """Digest of the library as steps see it: everything but the user's side and the servers."""
         package = Path(kuberacer.__file__).parent
         digest = hashlib.sha256()
         for path in sorted(package.rglob("*")):
             parts = path.relative_to(package).parts
-            if path.is_file() and parts[0] not in ("run", "watch") and "__pycache__" not in parts:
+            if path.is_file() and parts[0] not in ("run", "watch", "serve") and "__pycache__" not in parts:
                 digest.update(f"{'/'.join(parts)}\0".encode() + path.read_bytes() + b"\0")
         return digest.hexdigest()
 

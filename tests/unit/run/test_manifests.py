@@ -28,7 +28,7 @@ def of_kind(documents: list[dict], kind: str) -> list[dict]:
     return [document for document in documents if document["kind"] == kind]
 
 
-@pytest.fixture(scope="module", params=[*OVERLAYS, "argo watch"])
+@pytest.fixture(scope="module", params=[*OVERLAYS, "argo watch", "argo serve"])
 def overlay(request, tmp_path_factory) -> list[dict]:
     """An overlay, or one with components after it, as `manifests/deploy` puts them together."""
     if shutil.which("kubectl") is None:
@@ -193,7 +193,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
-@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "builder", "unity"])
+@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "serve", "builder", "unity"])
 def test_dockerfiles_end_small_and_unprivileged(name):
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     last = text[text.rindex("\nFROM ") :]
