@@ -45,25 +45,24 @@ def how_to(address: Address, place: str, model: dict[str, Any], more: str = "") 
     """How to ask and delete. place: of the model; more: of make's variables."""
     header = ' -H "Authorization: Bearer $TOKEN"' if address.token else ""
     seen = model["observation"]
-    if seen.get("dtype") == "uint8":
-        asked, body = "IMAGE=picture.png", '{"instances": [{"image": "<base64 of a PNG or JPEG>"}]}'
-    else:
-        example = json.dumps(_example(seen))
-        asked, body = f"OBSERVATION='{example}'", f'{{"instances": [{example}]}}'
+    sensors = {"": seen} if "shape" in seen else seen
+    numbers = {name: _zeros(each["shape"]) for name, each in sensors.items() if each["dtype"] != "uint8"}
+    pictures = {name: {"image": "<base64 of a PNG or JPEG>"} for name in sensors if name not in numbers}
+    words = [f"OBSERVATION='{json.dumps(numbers.get('', numbers))}'"] if numbers else []
+    words += ["IMAGE=picture.png"] if pictures else []
+    instance = {**pictures, **numbers}
+    body = json.dumps({"instances": [instance.get("", instance)]})
     return [
         f"address: {place}",
-        f"predict: make predict NAME={address.name}{more} {asked}",
+        f"predict: make predict NAME={address.name}{more} {' '.join(words)}",
         f"         curl{header} -H 'Content-Type: application/json' -d '{body}' {place}:predict",
         f"delete:  make delete-endpoint NAME={address.name}{more}",
     ]
 
 
-def _example(seen: dict[str, Any]) -> Any:
-    """An observation of zeros; of several sensors one for each."""
-    if "shape" not in seen:
-        return {name: "…" if each["dtype"] == "uint8" else _example(each) for name, each in seen.items()}
+def _zeros(shape: list[int]) -> Any:
     found: Any = 0.0
-    for size in reversed(seen["shape"]):
+    for size in reversed(shape):
         found = [found] * size
     return found
 

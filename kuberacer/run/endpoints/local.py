@@ -103,7 +103,8 @@ def fetch_model(out: Path, run: str, folder: Path) -> None:
         for name in (FILENAME, ONNX):
             store.get_file(f"{run}/model/{name}", folder / name)
     else:
-        runs = sorted(path.parent.name for path in out.glob(f"*/model/{FILENAME}") if not path.parents[1].is_symlink())
+        folders = (path.parents[1] for path in out.glob(f"*/model/{FILENAME}"))
+        runs = sorted(folder.name for folder in folders if not folder.is_symlink())
         raise UserError(
             f"there is no run {run} in {out}",
             f"choose one of {', '.join(runs[-8:])}" if runs else "publish one: make run-pipeline",
