@@ -223,7 +223,7 @@ test-analysis: setup $(ENVS)/analysis/.tests ## read a real run with PyPI's deep
 
 # The users' way to a cluster is kind; any other is named by KUBECONFIG.
 .PHONY: test-cluster
-test-cluster: setup $(ENVS)/tools/.tests ## pass the tests that need a cluster: that of KUBECONFIG, or a kind cluster
+test-cluster: setup $(ENVS)/tools/.tests $(ENVS)/serve/.tests ## pass the tests that need a cluster: that of KUBECONFIG, or a kind cluster
 ifeq ($(KUBECONFIG),)
 	@$(MAKE) --no-print-directory cluster-up
 	@mkdir -p build && kind get kubeconfig --name kuberacer >build/kind.kubeconfig

@@ -28,7 +28,7 @@ def run_deploy(namespace: str, *arguments: str, **settings: str) -> str:
 
 def overlay() -> str:
     """With a volume where the cluster makes volumes; the cluster of the development machine does not."""
-    return "argo" if "(default)" in kubectl("get", "storageclass") else "argo scratch-store"
+    return "argo serve" if "(default)" in kubectl("get", "storageclass") else "argo scratch-store serve"
 
 
 @pytest.fixture(scope="session")
