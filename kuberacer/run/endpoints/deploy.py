@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kuberacer.endpoint import checked_name, expiry, name_of_run
+from kuberacer.endpoint import RECORD, checked_name, expiry, name_of_run
 from kuberacer.errors import UserError
 from kuberacer.run.endpoints import local
 from kuberacer.run.endpoints.asking import Address, described
@@ -23,7 +23,8 @@ def deploy_here(out: Path, run: str, name: str, port: int | None, expires: str, 
     began, expires_at = time.monotonic(), expiry(expires)
     found = local.deploy(out, run, name, port, host, expires_at, workers)
     took = f"ready after {time.monotonic() - began:.1f} s, {_until(expires_at)}"
-    return [f"endpoint {found.name}: {took}", *how_to(found.address, found.address.model, described(found.address))]
+    lines = [f"endpoint {found.name}: {took}", *how_to(found.address, found.place, described(found.address))]
+    return [*lines, f"token:   in {found.folder / RECORD}"] if found.address.token else lines
 
 
 def deploy_there(out: Path, run: str, name: str, expires: str, replicas: int, kserve: bool) -> list[str]:
@@ -103,7 +104,7 @@ def listed(out: Path, cluster: bool) -> list[str]:
     lines = []
     for each in local.all_of(out):
         state = _until(each.expires_at) if each.pid is not None else "has ended (make delete-endpoint removes it)"
-        lines.append(f"{each.name}  {each.address.model}  of {each.run}, {state}")
+        lines.append(f"{each.name}  {each.place}  of {each.run}, {state}")
     return lines or ["there is no endpoint on this machine"]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from kuberacer.endpoint import LOCK, LOG, MODEL, RECORD, TOKEN, checked_name, name_of_run
 from kuberacer.errors import UserError
 from kuberacer.formats.policy import FILENAME, ONNX, digest
-from kuberacer.listen import is_loopback
+from kuberacer.listen import address, is_loopback
 from kuberacer.run.endpoints.asking import Address, is_ready
 from kuberacer.run.local import Environments
 
@@ -46,7 +46,13 @@ class LocalEndpoint:
         return self.record.get("expires_at")
 
     @property
+    def place(self) -> str:
+        """Of the model, as other machines reach it where they may."""
+        return f"{address(self.record['host'], int(self.record['port']))}/v1/models/{self.name}"
+
+    @property
     def address(self) -> Address:
+        """Where this machine reaches it."""
         host = self.record["host"]
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return Address(self.name, host, int(self.record["port"]), self.record.get("token", ""))
