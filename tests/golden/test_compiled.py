@@ -23,7 +23,9 @@ def check(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, f"REGENERATE=1 writes {path} anew; look at the difference first"
 
 
-@pytest.mark.parametrize("pipeline", [race, sweep, mountain_car, serve, unity_basic], ids=lambda pipeline: pipeline.name)
+@pytest.mark.parametrize(
+    "pipeline", [race, sweep, mountain_car, serve, unity_basic], ids=lambda pipeline: pipeline.name
+)
 def test_pipeline(pipeline) -> None:
     check(GOLDEN / f"{pipeline.name}.yaml", compile_to_text(pipeline))
 

@@ -193,7 +193,9 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
-@pytest.mark.parametrize("name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "serve", "builder", "unity"])
+@pytest.mark.parametrize(
+    "name", ["race", "race-gpu", "rollout", "deepracer", "tools", "watch", "serve", "builder", "unity"]
+)
 def test_dockerfiles_end_small_and_unprivileged(name):
     text = (ROOT / "images" / name / "Dockerfile").read_text()
     last = text[text.rindex("\nFROM ") :]
