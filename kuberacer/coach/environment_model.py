@@ -5,6 +5,8 @@ Observations are boxes of float32, or frames (rows, columns, channels) of bytes;
 
 import json
 import math
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -13,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kuberacer.coach.sensors import Input
 from kuberacer.errors import UserError
+from kuberacer.preprocess import Preprocess
 
 FILENAME = "environment.json"
 INPUT = "observation"  # what rl_coach's presets call it
 MOST_VALUES = 10_000_000  # of one observation
 
 Bounds = tuple[float | None, ...]  # a value each, None: no bound
+Parameter = bool | int | float | str  # of an environment
 
 
 class _Part(BaseModel):
@@ -50,27 +54,50 @@ class ContinuousActions(_Part):
 
 
 class EnvironmentModel(_Part):
-    """A policy's environment. environment: a short name, a Gymnasium id, or module:Class."""
+    """A policy's environment. environment: a short name, a Gymnasium id, or module:Class; parameters: what it is made
+    with. preprocess: what the preset's filters make of an observation, as in policy.json."""
 
     environment: str
     algorithm: str
     observation: ObservationSpace
     action: DiscreteActions | ContinuousActions
+    preprocess: tuple[str, ...] = ()
+    parameters: dict[str, Parameter] = {}
     version: Literal[1] = 1
 
     @classmethod
-    def of(cls, environment: str, algorithm: str, seen: Any, done: Any, meanings: dict[str, Any] | None = None) -> Self:
+    def of(
+        cls,
+        environment: str,
+        algorithm: str,
+        seen: Any,
+        done: Any,
+        meanings: Mapping[str, Any] | None = None,
+        *,
+        preprocess: tuple[str, ...] = (),
+        parameters: Mapping[str, Parameter] | None = None,
+    ) -> Self:
         """From a Gymnasium environment's two spaces. meanings: {"observation": names, "action": names}, if known.
 
-        Raises UserError for spaces that no learner takes.
+        Raises UserError for spaces, or results of filters, that no learner takes.
         """
         meanings = meanings or {}
-        return cls(
+        model = cls(
             environment=environment,
             algorithm=algorithm,
             observation=_observation(environment, seen, meanings.get("observation")),
             action=_action(environment, done, meanings.get("action")),
+            preprocess=preprocess,
+            parameters=dict(parameters or {}),
         )
+        shape, dtype = model.seen
+        if len(shape) not in (1, 3) or dtype != (np.uint8 if len(shape) == 3 else np.float32):
+            raise UserError(
+                f"preset: its filters make {dtype} of {tuple(shape)} of an observation",
+                "end with frames (rows, columns, channels) of bytes, as ObservationToUInt8Filter makes them,"
+                " or with one axis of float32",
+            )
+        return model
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:
@@ -83,6 +110,7 @@ class EnvironmentModel(_Part):
             raise UserError(f"{FILENAME}: {where}: {first['msg']}", "give the file that train has written") from None
         if math.prod(found.observation.shape) > MOST_VALUES:
             raise UserError(f"{FILENAME}: an observation of {found.observation.shape}", "give one that fits the memory")
+        Preprocess.parse(found.preprocess)
         return found
 
     def to_json(self) -> str:
@@ -116,13 +144,23 @@ class EnvironmentModel(_Part):
         """Frames are not stacked: an environment that wants it wraps itself in Gymnasium's FrameStackObservation."""
         return (Input(INPUT, self.observation.shape),)
 
+    @cached_property
+    def _filters(self) -> Preprocess:
+        return Preprocess.parse(self.preprocess)
+
+    @property
+    def seen(self) -> tuple[tuple[int, ...], np.dtype]:
+        """(shape, type) of what the network sees of one observation."""
+        return self._filters.shape_of(self.observation.shape, self.observation.dtype)
+
     @property
     def normalisation(self) -> dict[str, list[float]] | None:
-        """{"mean", "std"} of each value, which bring bounded values to -1..1 and leave others; None for frames.
+        """{"mean", "std"} of each value, which bring bounded values to -1..1 and leave others; None for frames, and
+        where the preset's filters say what the network sees.
 
         Fixed by the bounds and not learned: nothing that a checkpoint or a server would have to keep in step.
         """
-        if self.observation.dtype == "uint8":
+        if self.observation.dtype == "uint8" or self.preprocess:
             return None
         pairs = list(zip(self.observation.low, self.observation.high, strict=True))
         bounded = [None if low is None or high is None or low >= high else (low, high) for low, high in pairs]
@@ -132,11 +170,14 @@ class EnvironmentModel(_Part):
         }
 
     def normalised(self, observations: np.ndarray) -> np.ndarray:
-        """What the network sees of raw observations (N, …): float32, or the frames as they are."""
+        """What the network sees of raw observations (N, …): float32, or frames of bytes."""
+        observations = np.asarray(observations, self.observation.dtype)
+        if self.preprocess:
+            return self._filters(observations)
         if (numbers := self.normalisation) is None:
-            return np.asarray(observations, np.uint8)
+            return observations
         mean, std = (np.array(numbers[name], np.float32).reshape(self.observation.shape) for name in ("mean", "std"))
-        return (np.asarray(observations, np.float32) - mean) / std
+        return (observations - mean) / std
 
     def decode(self, actions: np.ndarray) -> np.ndarray:
         """The environment's actions for the agent's: integers as they are; axes in -1..1 clipped and scaled."""

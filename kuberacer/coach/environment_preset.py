@@ -1,7 +1,7 @@
 """A preset that trains on an environment of its own choice: what it says of the environment and of the schedule holds.
 
 Hyperparameters by the names that rl_coach's launchers have made usual (`discount`, `improve_steps`, …) replace what the
-preset says.
+preset says. Those that get_graph_manager has by name are the preset's own, with a range each in its RANGES.
 """
 
 import os
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from rl_coach.core_types import EnvironmentEpisodes, EnvironmentSteps
+from rl_coach.core_types import EnvironmentEpisodes, EnvironmentSteps, TrainingSteps
 
 from kuberacer.coach import exploration
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import agent_class
 from kuberacer.coach.coach_graph import build_graph
-from kuberacer.coach.environment_model import INPUT, EnvironmentModel
+from kuberacer.coach.environment_model import INPUT, EnvironmentModel, Parameter
+from kuberacer.coach.filters import steps_of
 from kuberacer.coach.hyperparameter_rules import RULES, Rule
 from kuberacer.coach.hyperparameters import Hyperparameters, checked
 from kuberacer.coach.json_input import read_object, shown
@@ -42,18 +43,13 @@ LEAST_STEPS_BETWEEN_EVALUATIONS = 2000
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """The user's hyperparameters, checked. Raises UserError naming the key and its range."""
+    """The user's hyperparameters, of which the preset is still to say what else it takes. Raises UserError naming a key
+    that is out of its range."""
     given = read_object(text, DOCUMENT) if text.strip() else {}
-    found = {}
-    for key, value in given.items():
-        if key == PRESET_KEY:
-            found[key] = str(value)
-        elif key in SETTINGS:
-            found[key] = checked(key, value, SETTINGS[key], "an environment's training")
-        else:
-            known = ", ".join([PRESET_KEY, *SETTINGS])
-            raise UserError(f"{DOCUMENT}: {shown(key)} is not known", f"the keys are: {known}")
-    return found
+    if PRESET_KEY in given:
+        given[PRESET_KEY] = str(given[PRESET_KEY])
+    rules = {key: SETTINGS[key] for key in given if key in SETTINGS}
+    return given | {key: checked(key, given[key], rule, "an environment's training") for key, rule in rules.items()}
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,17 @@ class EnvironmentPreset:
     @classmethod
     def load(cls, source: str, settings: Mapping[str, Any]) -> "EnvironmentPreset":
         """Execute a preset's source. Raises UserError naming the line of a fault in it, or what does not fit."""
-        manager = Preset.load(source).manager({})
+        preset = Preset.load(source)
+        own = preset.keywords()
+        if unknown := [key for key in settings if key not in {PRESET_KEY, *SETTINGS, *own}]:
+            known = ", ".join({PRESET_KEY: "", **SETTINGS, **own})
+            raise UserError(f"{DOCUMENT}: {shown(unknown[0])} is not known", f"the keys are: {known}")
+        values = {key: checked(key, settings.get(key, rule.default), rule, "the preset") for key, rule in own.items()}
+        manager = preset.manager(values)
         for key, value in settings.items():
-            if key != PRESET_KEY:
+            if key in SETTINGS and key not in own:
                 _set(manager, key, value)
-        return cls(manager, settings)
+        return cls(manager, {**settings, **values})
 
     @property
     def level(self) -> str:
@@ -79,14 +81,33 @@ class EnvironmentPreset:
         return level if isinstance(level, str) else ""
 
     @property
+    def parameters(self) -> dict[str, Parameter]:
+        """What the preset's environment is made with. Raises UserError for what cannot be written down: evaluations
+        make the environment, too, and execute no preset."""
+        given = getattr(self.manager.env_params, "additional_simulator_parameters", {})
+        for key, value in given.items():
+            if not isinstance(value, bool | int | float | str):
+                raise UserError(
+                    f"preset: additional_simulator_parameters has {key}, a {type(value).__name__}",
+                    "give numbers and texts; code belongs into an environment of your own (ENVIRONMENT=file.py:Class)",
+                )
+        return dict(given)
+
+    @property
+    def preprocess(self) -> tuple[str, ...]:
+        """The steps of its filters of the observation. Raises UserError naming one that cannot be published."""
+        return steps_of(self.manager.agent_params, INPUT)
+
+    @property
     def algorithm(self) -> str:
         return algorithm_of(self.manager)
 
     @property
     def improve_steps(self) -> int:
-        """Environment steps of the training; 0 where the preset does not count it in these."""
+        """Environment steps of the training; 0 where the preset does not count it in these. rl_coach's loop counts a
+        TrainingStep with each environment step, whether it learns then or not."""
         steps = self.manager.improve_steps
-        return int(steps.num_steps) if isinstance(steps, EnvironmentSteps) else 0
+        return int(steps.num_steps) if isinstance(steps, EnvironmentSteps | TrainingSteps) else 0
 
     @property
     def evaluation_episodes(self) -> int:
@@ -95,17 +116,13 @@ class EnvironmentPreset:
         return max(1, int(steps.num_steps)) if isinstance(steps, EnvironmentEpisodes) else 1
 
     @property
-    def phases(self) -> int:
-        """Training phases between two evaluations."""
-        playing = self.manager.agent_params.algorithm.num_consecutive_playing_steps
+    def between(self) -> tuple[int, int]:
+        """(steps, episodes) between two evaluations at least; one of them is 0."""
         between = self.manager.steps_between_evaluation_periods
-        if type(playing) is not type(between):
-            between = EnvironmentSteps(LEAST_STEPS_BETWEEN_EVALUATIONS)
-        return max(1, int(between.num_steps) // int(self._rollout_steps(playing)))
-
-    @staticmethod
-    def _rollout_steps(playing: Any) -> int:
-        return int(playing.num_steps)
+        if isinstance(between, EnvironmentEpisodes):
+            return 0, int(between.num_steps)
+        counted = isinstance(between, EnvironmentSteps)
+        return int(between.num_steps) if counted else LEAST_STEPS_BETWEEN_EVALUATIONS, 0
 
     def hyperparameters(self) -> Hyperparameters:
         """What the learners ask of the race's hyperparameters, from what the preset says."""
@@ -141,7 +158,9 @@ class EnvironmentPreset:
             threads=threads or len(os.sched_getaffinity(0)),
             precision=resolve_precision("auto", hyper["batch_size"]) if model.observation.dtype == "uint8" else "fp32",
         )
-        return agent_class(model.algorithm)(coach, model, hyper, copies, seed)
+        agent = agent_class(model.algorithm)(coach, model, hyper, copies, seed)
+        assert agent.inputs[0].shape == model.seen[0], "rl_coach's filters and ours make the same shapes"
+        return agent
 
 
 def _set(manager: Any, key: str, value: Any) -> None:

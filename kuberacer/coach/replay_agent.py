@@ -40,7 +40,9 @@ class ReplayAgent(Agent):
         if self._by_episodes and self._updates_per_iteration == 1:
             # rl_coach's default is meant for one step of play; after whole episodes it would hardly learn.
             self._updates_per_iteration = hyper["updates_per_iteration"]
-        if not self._by_episodes:
+        # TD3 counts by the episode's steps itself, and learns after each step here.
+        self._full_episodes = self._algorithm.act_for_full_episodes and metadata.algorithm != "td3"
+        if not self._by_episodes and not self._full_episodes:
             # The same ratio of playing to learning, in portions that are worth a batched rollout.
             portions = max(1, hyper["rollout_steps"] // self._rhythm)
             self._rhythm *= portions
@@ -100,15 +102,19 @@ class ReplayAgent(Agent):
 
     def iteration_complete(self) -> bool:
         filled = self.memory.steps >= min(self.hyper["heatup_steps"], self.memory.capacity)
-        return filled and self.memory.steps > 0 and super().iteration_complete()
+        ended = self._episodes_of_iteration > 0 or self._steps_of_iteration >= self._most_steps()
+        whole = ended or not self._full_episodes
+        return filled and whole and self.memory.steps > 0 and super().iteration_complete()
 
     def _most_steps(self) -> int:
         return max(self.cars, self.memory.capacity)
 
     def _learn(self, observation: Observation) -> dict[str, float]:
         """The observation is not needed: the newest step is sampled once the next one has been played."""
+        # rl_coach plays one episode at a time and learns after it; here several may have ended.
+        phases = max(1, self._episodes_of_iteration) if self._full_episodes else 1
         seen = []
-        for _ in range(self._updates_per_iteration):
+        for _ in range(self._updates_per_iteration * phases):
             seen.append(self._update(self.memory.sample(self.rng, self._batch_size)))
             self.updates += 1
             self._copy_when_due()
@@ -119,7 +125,8 @@ class ReplayAgent(Agent):
     def quota(self) -> int:
         """The first one fills the memory as far as learning needs it."""
         missing = min(self.hyper["heatup_steps"], self.memory.capacity) - self.memory.steps
-        return super().quota() if missing <= 0 else max(super().quota(), missing + self.cars)
+        usual = self.hyper["rollout_steps"] if self._full_episodes else super().quota()
+        return usual if missing <= 0 else max(usual, missing + self.cars)
 
     def explore(self) -> Explore:
         explore = super().explore()
@@ -132,6 +139,7 @@ class ReplayAgent(Agent):
     def _learn_segments(self, segments: list[Segment]) -> dict[str, float]:
         for segment in segments:
             self._remember(segment)
+        self._episodes_of_iteration = sum(int(segment.ended.sum()) for segment in segments)
         return self._learn(joined(tuple(array[-1] for array in arrays(segments[-1].seen))))
 
     def _remember(self, segment: Segment) -> None:

@@ -10,6 +10,7 @@ evaluation) does not, since playing and evaluating are KubeRacer's.
 It is other people's code: nothing but the trainer executes it (docs/algorithms.md).
 """
 
+import inspect
 import re
 import traceback
 import types
@@ -25,6 +26,7 @@ from rl_coach.graph_managers.basic_rl_graph_manager import BasicRLGraphManager
 
 from kuberacer.coach.algorithms import ALGORITHMS
 from kuberacer.coach.compat.hook import load_source
+from kuberacer.coach.hyperparameter_rules import Rule
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.sensors import FRAME, Input
@@ -83,6 +85,25 @@ class Preset:
         _name_inputs(manager.agent_params, metadata)
         camera, *lidar = metadata.inputs(hyper["stack_size"])
         return manager, (_as_filtered(camera, metadata.views, manager.agent_params.input_filter), *lidar)
+
+    def keywords(self) -> dict[str, Rule]:
+        """What get_graph_manager takes by name with a default, each within its pair of the module's RANGES.
+
+        Raises UserError for a default that is no number, or one without a range."""
+        function = getattr(self._module, "get_graph_manager", None)
+        given = inspect.signature(function).parameters.values() if function else ()
+        ranges, found = getattr(self._module, "RANGES", {}), {}
+        for parameter in given:
+            if parameter.default is parameter.empty:
+                continue
+            if type(parameter.default) not in (int, float) or parameter.name not in ranges:
+                raise UserError(
+                    f"{FILENAME}: get_graph_manager takes {parameter.name} = {parameter.default!r} without a range",
+                    f'give a number, and RANGES = {{"{parameter.name}": (lowest, highest), …}} in the preset',
+                )
+            low, high = ranges[parameter.name]
+            found[parameter.name] = Rule(type(parameter.default), parameter.default, "", low, high)
+        return found
 
     def manager(self, hyperparameters: Mapping[str, Any]) -> Any:
         """The preset's graph manager. Raises UserError naming the line of a fault in the source."""

@@ -10,49 +10,64 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import gymnasium
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from kuberacer.coach.environment_model import EnvironmentModel
+from kuberacer.coach.environment_model import EnvironmentModel, Parameter
 from kuberacer.errors import UserError
 
 NAMES = {
     "mountain_car": "kuberacer.environments.mountain_car:PatientMountainCar",
     "mountain_car_continuous": "kuberacer.environments.mountain_car:PatientContinuousMountainCar",
+    "donkey_car": "kuberacer.environments.donkey:DonkeyCar",
 }
 OWN = "own_environment"  # the module that a user's source becomes
 FILENAME = f"{OWN}.py"
 
 
 class Environments:
-    """Makes environments of one name. source: of the module `own_environment`, which the name may then mean."""
+    """Makes environments of one name. source: of the module `own_environment`, which the name may then mean.
+    parameters: what they are made with."""
 
-    def __init__(self, name: str, source: str = ""):
-        self.name = name
+    def __init__(self, name: str, source: str = "", parameters: Mapping[str, Parameter] | None = None):
+        self.name, self.parameters = name, dict(parameters or {})
         if source.strip():
             _load_own(source)
         self._maker = _maker(NAMES.get(name, name))
 
     def make(self, drawn: bool = False) -> gymnasium.Env:
         """One environment. drawn: such that render() gives pictures (rows, columns, 3); as a fault when it cannot."""
-        env = _told(self.name, lambda: self._maker(render_mode="rgb_array" if drawn else None))
+        env = _told(self.name, lambda: self._maker(render_mode="rgb_array" if drawn else None, **self.parameters))
         if not isinstance(env, gymnasium.Env):
             raise UserError(f"{self.name} makes {type(env).__name__}", "make it a subclass of gymnasium.Env")
         return env
 
-    def vector(self, copies: int) -> SyncVectorEnv:
-        """So many, stepped together. An ended one stays as it is until reset(options={"reset_mask": …})."""
+    def vector(self, copies: int) -> VectorEnv:
+        """So many, stepped together. An ended one stays as it is until reset(options={"reset_mask": …}).
+
+        A class with a method `vector_env(copies, …)` of its own makes them itself."""
+        if (own := getattr(self._maker, "vector_env", None)) is not None:
+            return _told(self.name, lambda: own(copies, **self.parameters))
         return SyncVectorEnv([self.make] * copies, autoreset_mode=AutoresetMode.DISABLED)
 
-    def model(self, algorithm: str) -> EnvironmentModel:
-        """What a policy sees and does there. Raises UserError for spaces that no learner takes."""
+    def model(self, algorithm: str, preprocess: tuple[str, ...] = ()) -> EnvironmentModel:
+        """What a policy sees and does there. preprocess: the steps of its preset's filters.
+
+        Raises UserError for spaces that no learner takes."""
         env = self.make()
         try:
-            meanings = getattr(env.unwrapped, "meanings", None)
-            return EnvironmentModel.of(self.name, algorithm, env.observation_space, env.action_space, meanings)
+            return EnvironmentModel.of(
+                self.name,
+                algorithm,
+                env.observation_space,
+                env.action_space,
+                meanings=getattr(env.unwrapped, "meanings", None),
+                preprocess=preprocess,
+                parameters=self.parameters,
+            )
         finally:
             env.close()
 
@@ -66,7 +81,7 @@ def _load_own(source: str) -> None:
 def _maker(name: str) -> Callable[..., Any]:
     module, colon, attribute = name.partition(":")
     if not colon or re.search(r"-v\d+$", name):  # Gymnasium's id, perhaps module:id
-        return lambda render_mode: gymnasium.make(name, render_mode=render_mode)
+        return lambda **options: gymnasium.make(name, **options)
     try:
         made = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
@@ -79,7 +94,7 @@ def _maker(name: str) -> Callable[..., Any]:
         )
     if "render_mode" in _parameters(made):
         return made
-    return lambda render_mode: made()
+    return lambda render_mode, **options: made(**options)
 
 
 def _parameters(made: Callable[..., Any]) -> Collection[str]:

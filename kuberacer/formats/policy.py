@@ -17,7 +17,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class PolicyFile:
     """graph: {"file", "input", "output"}, names of the graph's tensors without ":0". output: logits, probabilities,
-    q_values, mean, or action. scaled: continuous actions are -1..1 and to be brought to the action's bounds."""
+    q_values, mean, or action. scaled: continuous actions are -1..1 and to be brought to the action's bounds.
+    preprocess: what to do with an observation first, steps of kuberacer/preprocess.py."""
 
     run: str
     environment: str

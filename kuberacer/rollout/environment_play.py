@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector import VectorEnv
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.environment_model import EnvironmentModel
@@ -24,7 +24,7 @@ class EnvironmentCollector:
 
     reward_us = 0.0  # rewards are the environment's own, and part of playing
 
-    def __init__(self, copies: SyncVectorEnv, agent: Agent, model: EnvironmentModel, seed: int, next_episode: int = 0):
+    def __init__(self, copies: VectorEnv, agent: Agent, model: EnvironmentModel, seed: int, next_episode: int = 0):
         self.copies, self.agent, self.model = copies, agent, model
         number = copies.num_envs
         self.episode_number = np.arange(number) + next_episode

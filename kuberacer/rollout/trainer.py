@@ -109,8 +109,8 @@ class Plays(Protocol):
 class Trainer:
     """agent and collector play and learn; `drive_laps` measures the graph that `freeze` has just written.
 
-    keep(Iteration, Progress) puts the checkpoint where it lasts: the loop knows no store. phases: of play and learning,
-    in one turn of the loop. line: says a turn in words.
+    keep(Iteration, Progress) puts the checkpoint where it lasts: the loop knows no store. turn_steps, turn_episodes: a
+    turn of the loop plays and learns by phases until it has played so much; 0: one phase. line: says a turn in words.
     """
 
     agent: Agent
@@ -121,7 +121,8 @@ class Trainer:
     keep: Callable[[Iteration, Progress], None]
     say: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
-    phases: int = 1
+    turn_steps: int = 0
+    turn_episodes: int = 0
     line: "Callable[[Iteration, Progress, Budget], str]" = field(default_factory=lambda: progress_line)
 
     def run(self) -> Progress:
@@ -139,11 +140,14 @@ class Trainer:
 
         finished: list[Episode] = []
         play_seconds = learn_seconds = 0.0
-        for _ in range(self.phases):
+        steps_before, turning = self.agent.total_steps, True
+        while turning:
             finished += self.collector.play()
             play_seconds += lapse()
             learning = self.agent.learn(self.collector.seen) | {"reward_us": self.collector.reward_us}
             learn_seconds += lapse()
+            steps = self.agent.total_steps - steps_before
+            turning = steps < self.turn_steps or len(finished) < self.turn_episodes
         graph = self.freeze()
         freeze_seconds = lapse()
         lap = self.drive_laps(graph)

@@ -40,12 +40,12 @@ class Camera:
         """What the kernels that draw objects need: height, cos and sin of the pitch, focal length."""
         return self.height, math.cos(self.pitch), math.sin(self.pitch), self.focal_length
 
-    def row_table(self, texel: float) -> np.ndarray:
+    def row_table(self, texel: float, sky: int = SKY) -> np.ndarray:
         """(HEIGHT, 4) float64: what a row's centre sees on the ground, as 16.16 texels of the level to look into.
 
         Columns: distance ahead of the camera, size of a pixel across, 16.16 texels a metre, level. A row of sky: its
-        grey and zeros. texel: metres of level 0.
+        grey and zeros. texel: metres of level 0. sky: its grey.
         """
         table = np.empty((HEIGHT, 4))
-        fill_row_table(self.height, self.pitch, self.focal_length, texel, FARTHEST, LEVELS, SKY, table)
+        fill_row_table(self.height, self.pitch, self.focal_length, texel, FARTHEST, LEVELS, sky, table)
         return table

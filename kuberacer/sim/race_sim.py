@@ -23,7 +23,7 @@ from kuberacer.sim.objects import Objects
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.randomization import Draws, nominal, randomize
 from kuberacer.sim.render_kernels import render_cars
-from kuberacer.sim.texture import Texture
+from kuberacer.sim.texture import GREY, Paint, Texture
 from kuberacer.sim.track import Track
 
 FLOAT_KEYS = (
@@ -35,16 +35,16 @@ FLAG_KEYS = (
 )  # fmt: skip
 
 
-TRAINING = SimConfig()
+TRAINING, CAMERA = SimConfig(), Camera()
 
 
 class RaceSim:
     """Cars on a track. All arrays below are written in place, first axis the car.
 
     frames (cars, views, 120, 160) uint8: what the cameras saw at the last `render`; two views, left and right, with
-    stereo cameras. lidar (cars, 64) float32 metres, or None: the lidars' last scans then. values: the reward's
-    parameters. status (cars,) int8: EpisodeStatus. terminated, truncated (cars,) bool; time_up truncates, all other
-    ends terminate.
+    stereo cameras. channels (paints, cars, views, 120, 160): the same in each of the paints. lidar (cars, 64) float32
+    metres, or None: the lidars' last scans then. values: the reward's parameters. status (cars,) int8: EpisodeStatus.
+    terminated, truncated (cars,) bool; time_up truncates, all other ends terminate.
 
     The same seed gives the same frames and values bit for bit for any number of threads, and car i does the same in any
     number of cars.
@@ -62,16 +62,21 @@ class RaceSim:
         sensors: Sequence[str] = ("FRONT_FACING_CAMERA",),
         lidar: Lidar | None = None,
         colors: Sequence[str] = (),
+        camera: Camera = CAMERA,
+        paints: Sequence[Paint] = (GREY,),
     ) -> None:
         """sensors: DeepRacer's names, one of a camera and perhaps one of a lidar. lidar: another one than usual.
         colors: the cars', by DeepRacer's names. clean: leave the cameras' noise away (kuberacer.sim.camera_noise draws
-        it on top)."""
+        it on top). camera: another one than DeepRacer's, and paints: what the channels of its pictures show; not with
+        domain randomisation or objects, which are drawn in grey."""
         if cars < 1 or threads < 1:
             raise ValueError("cars and threads must be at least 1")
         self.track, self.cars, self.seed, self.config, self.clean = track, cars, seed, config, clean
-        self.tables, self.texture = RouteTables.of(track), Texture.of(track)
+        self.tables, textures = RouteTables.of(track), [Texture.of(track, paint) for paint in paints]
+        self.texture = textures[0]
         views = _views(sensors)
-        self.frames = np.zeros((cars, len(views), HEIGHT, WIDTH), np.uint8)
+        self.channels = np.zeros((len(paints), cars, len(views), HEIGHT, WIDTH), np.uint8)
+        self.frames = self.channels[0]
         scanner = lidar_of(sensors, lidar)
         self.lidar = None if scanner is None else np.full((cars, scanner.values), scanner.farthest, np.float32)
         self.status = np.zeros(cars, np.int8)
@@ -96,14 +101,18 @@ class RaceSim:
         self._step_arguments = (
             self._cars, self._commands, self._queues, *self._road, config.max_steps, *self._results,
         )  # fmt: skip
-        drawn, texture = cars if config.randomization else 1, self.texture
-        self._row_tables = np.repeat(Camera().row_table(texture.texel)[None], drawn, axis=0)
-        self._lenses = np.repeat(np.array([Camera().lens]), drawn, axis=0)
+        drawn = cars if config.randomization else 1
+        tables = [camera.row_table(self.texture.texel, paint.sky)[None].repeat(drawn, axis=0) for paint in paints]
+        self._row_tables = tables[0]
+        self._lenses = np.repeat(np.array([camera.lens]), drawn, axis=0)
         self._lookups = np.repeat(np.arange(256, dtype=np.uint8)[None], drawn, axis=0)
-        self._render_arguments = (
-            self._cars, self._row_tables, texture.texels, texture.levels, *texture.origin,
-            config.randomization, self._lookups, np.array(views), self._lenses, self.field.rows,
-        )  # fmt: skip
+        self._render_arguments = [
+            (
+                self._cars, rows, texture.texels, texture.levels, *texture.origin,
+                config.randomization, self._lookups, np.array(views), self._lenses, self.field.rows,
+            )
+            for rows, texture in zip(tables, textures, strict=True)
+        ]  # fmt: skip
         self._meeting = self.field.meeting(
             self._cars, self._lenses, np.array(views), self._flags, self.status, self._ended
         )
@@ -118,6 +127,11 @@ class RaceSim:
     def episode(self) -> np.ndarray:
         """(cars,) int64: number of the car's episode, from 0; -1 before the first reset."""
         return self._cars["episode"]
+
+    @property
+    def driven_speed(self) -> np.ndarray:
+        """(cars,) metres a second that the cars drive, which follows what they are told."""
+        return self._cars["speed"]
 
     @property
     def objects(self) -> np.ndarray:
@@ -145,12 +159,15 @@ class RaceSim:
     def render(self, cars: np.ndarray | None = None) -> None:
         """Draw the camera frames of all cars or of those in the mask (cars,) bool, and take their lidars' scans."""
         mask = self._everyone if cars is None else cars
-        self._launch(render_cars, (mask, *self._render_arguments, self.seed, self.frames))
+        for arguments, frames in zip(self._render_arguments, self.channels, strict=True):
+            self._launch(render_cars, (mask, *arguments, self.seed, frames))
         if self.lidar is not None:
             self._launch(scan_cars, (mask, *self._scan_arguments, self.seed, self.lidar))
 
-    def reset(self, cars: np.ndarray | None = None) -> None:
-        """Begin a new episode for all cars or for those in the mask (cars,) bool. Fills values; does not render."""
+    def reset(self, cars: np.ndarray | None = None, at: np.ndarray | None = None) -> None:
+        """Begin a new episode for all cars or for those in the mask (cars,) bool. Fills values; does not render.
+
+        at: shares of the lap (cars,) to start at, instead of the config's."""
         mask = self._everyone if cars is None else cars
         chosen = np.flatnonzero(mask)
         if not len(chosen):
@@ -166,7 +183,8 @@ class RaceSim:
                     self._cars["noise"][i] = self._cars["blur"][i] = 0.0
                     self._lookups[i] = np.arange(256)
         groups = chosen // self.config.scene.together
-        self._places[0, chosen] = self.track.length * self.config.start_fractions(groups, episodes, self.track.closed)
+        starts = self.config.start_fractions(groups, episodes, self.track.closed) if at is None else at[chosen]
+        self._places[0, chosen] = self.track.length * starts
         self._places[1, chosen] = 0.0
         self.field.line_up(chosen, self._places)
         if self.values.objects:
@@ -179,8 +197,12 @@ class RaceSim:
     def restart(self, seed: int) -> None:
         """Start all over from a seed, with every car's first episode, as a new RaceSim after its first `reset`."""
         self.seed = seed
-        self._cars["episode"] = -1
+        self.forget()
         self.reset()
+
+    def forget(self) -> None:
+        """Count the episodes from 0 again, from the next `reset` on."""
+        self._cars["episode"] = -1
 
     def place(self, x: np.ndarray, y: np.ndarray, heading: np.ndarray, cars: np.ndarray | None = None) -> None:
         """Stand all or the masked cars so that `values` say x, y, heading (degrees); arrays (cars,).

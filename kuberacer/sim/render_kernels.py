@@ -14,7 +14,6 @@ from kuberacer.sim.noise_kernels import HEIGHT, LOW, SIXTEEN, WIDTH, degrade, fr
 from kuberacer.sim.solid_kernels import CAMERA_AHEAD, OBJECTS, draw_objects
 from kuberacer.sim.step_kernels import CARS
 
-GROUND_OUTSIDE = 110
 FORWARD, LATERAL, SCALE, LEVEL = range(4)
 OFFSET, STRIDE, TEXELS_WIDE, TEXELS_HIGH = range(4)
 UPPER = np.uint64(48)
@@ -34,7 +33,8 @@ def inside_span(start, step, end, first, last):
 
 @njit(error_model="numpy")
 def draw_row(pixels, start, texels, levels, level, u, v, du, dv, lookup):
-    """Walk over one level from (u, v) in steps (du, dv), all 16.16 texels; grass beyond the picture's edges.
+    """Walk over one level from (u, v) in steps (du, dv), all 16.16 texels; beyond the picture's edges it goes on as its
+    first texel is.
 
     pixels: all frames, flat; the row begins at `start`. lookup: see draw_frame."""
     first, last = 0, WIDTH
@@ -43,7 +43,7 @@ def draw_row(pixels, start, texels, levels, level, u, v, du, dv, lookup):
     if min(u, end_u) < 0 or max(u, end_u) >= wide or min(v, end_v) < 0 or max(v, end_v) >= high:
         first, last = inside_span(u, du, wide, first, last)
         first, last = inside_span(v, dv, high, first, last)
-        outside = shown(uint8(GROUND_OUTSIDE), lookup)
+        outside = shown(texels[0], lookup)
         for k in range(start, start + WIDTH):
             pixels[k] = outside
     # Both coordinates in one number, u in its upper half: one addition a pixel. Unsigned, or numba would look at every

@@ -24,7 +24,8 @@ def main() -> None:
     options = arguments()
     model = read_model(options.model)
     own = options.model / OWN_SOURCE
-    environments = Environments(model.environment, own.read_text(encoding="utf-8") if own.exists() else "")
+    source = own.read_text(encoding="utf-8") if own.exists() else ""
+    environments = Environments(model.environment, source, model.parameters)
     episodes = episodes_of(options, environments)
     seed = EVALUATION_SEED + options.seed
     policy = FrozenPolicy(options.model / "model.pb", model, threads=1)

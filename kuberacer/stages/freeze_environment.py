@@ -10,6 +10,8 @@ from kuberacer.coach.frozen_names import CAR_OUTPUT, input_names, output_kind
 from kuberacer.errors import UserError
 from kuberacer.formats.policy import PolicyFile
 
+SQUARE = 12
+
 
 def is_environment(folder: Path) -> bool:
     return (folder / FILENAME).is_file()
@@ -26,10 +28,13 @@ def read_model(folder: Path) -> EnvironmentModel:
 
 
 def drawn(model: EnvironmentModel, count: int) -> np.ndarray:
-    """(count, …) raw observations, uniform within their bounds; values without bounds are normal."""
+    """(count, …) raw observations, uniform within their bounds; values without bounds are normal. Frames are of squares
+    of SQUARE pixels: something for filters that look for edges."""
     seen, rng = model.observation, np.random.default_rng(0)
     if seen.dtype == "uint8":
-        return rng.integers(0, 256, (count, *seen.shape), np.uint8)
+        high, wide, channels = seen.shape
+        squares = rng.integers(0, 256, (count, -(-high // SQUARE), -(-wide // SQUARE), channels), np.uint8)
+        return squares.repeat(SQUARE, axis=1).repeat(SQUARE, axis=2)[:, :high, :wide]
     columns = [
         rng.normal(size=count) if low is None or high is None else rng.uniform(low, high, count)
         for low, high in zip(seen.low, seen.high, strict=True)
@@ -63,5 +68,6 @@ def policy_file(model: EnvironmentModel, run: str = "", examples: tuple[dict, ..
         output=output_kind(model),
         scaled=model.continuous,
         normalisation=None if model.normalisation is None else {**model.normalisation, "clip": None},
+        preprocess=list(model.preprocess) or None,
         examples=examples,
     )

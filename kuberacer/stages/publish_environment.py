@@ -76,7 +76,7 @@ def make_model_folder(options: argparse.Namespace, model: EnvironmentModel) -> N
         return
     from kuberacer.coach.frozen_policy import FrozenPolicy  # not at the top: only rl_coach's policies need TensorFlow
 
-    raw = drawn(model, EXAMPLES)
+    raw = drawn(model, 1 if model.observation.dtype == "uint8" else EXAMPLES)  # a frame is 60,000 numbers
     policy = FrozenPolicy(options.model / "model.pb", model, threads=1)
     try:
         actions = model.decode(policy.best_actions(model.normalised(raw)))

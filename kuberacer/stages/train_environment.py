@@ -64,7 +64,8 @@ class Training:
             keep=lambda turn, done: self.checkpoints.keep(turn, done, lambda: self.pictures(turn, done)),
             say=say,
             progress=progress,
-            phases=self.preset.phases,
+            turn_steps=self.preset.between[0],
+            turn_episodes=self.preset.between[1],
             line=progress_line,
         )
         try:
@@ -129,8 +130,8 @@ def main() -> None:
     name = options.environment or preset.level
     if not name:
         raise UserError("no environment is named", "give ENVIRONMENT, or a level in the preset's env_params")
-    environments = Environments(name, options.source)
-    model = environments.model(preset.algorithm)
+    environments = Environments(name, options.source, preset.parameters)
+    model = environments.model(preset.algorithm, preset.preprocess)
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
         threads = None if model.observation.dtype == "uint8" else 1  # small networks are slower on more
         agent = preset.build_agent(model, options.copies, options.seed, threads)

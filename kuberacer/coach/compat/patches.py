@@ -35,7 +35,7 @@ def _embedder(module: types.ModuleType) -> None:
     plain = kind.__call__
 
     def call(self: Any, given: Any = None) -> Any:
-        if given is not None or self.input_rescaling != 255.0:
+        if given is not None or len(self.input_size) != 3:
             return plain(self, given)
         name = self.get_name()
         with tf.variable_scope(name):
@@ -54,9 +54,23 @@ def _utils(module: types.ModuleType) -> None:
     module.Manager = lambda: types.SimpleNamespace(Lock=threading.Lock)  # type: ignore[attr-defined]
 
 
+def _crop_filter(module: types.ModuleType) -> None:
+    """NumPy no longer takes a list of slices for an index."""
+    kind = module.ObservationCropFilter
+
+    def crop(self: Any, observation: Any, update_internal_state: bool = True) -> Any:
+        low, high = (
+            self._replace_negative_one_in_crop_size(size, observation.shape) for size in (self.crop_low, self.crop_high)
+        )
+        return observation[tuple(slice(i, j) for i, j in zip(low, high, strict=False))]
+
+    kind.filter = crop
+
+
 AFTER_IMPORT: dict[str, Callable[[types.ModuleType], None]] = {
     "rl_coach.spaces": _spaces,
     "rl_coach.utils": _utils,
+    "rl_coach.filters.observation.observation_crop_filter": _crop_filter,
     "rl_coach.architectures.tensorflow_components.layers": _layers,
     "rl_coach.architectures.tensorflow_components.embedders.embedder": _embedder,
 }

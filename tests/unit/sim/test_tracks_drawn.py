@@ -23,6 +23,7 @@ DIGESTS = {
     "serpent": "57dedfa6ba724112",
     "harbor": "a25c316aba07a6f5",
     "speedway": "694eacd94dfa872f",
+    "donkey_road": "65692114e117f248",
     "sprint": "915b9c719ce8738d",
 }
 
