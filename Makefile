@@ -120,8 +120,8 @@ lower = $(shell echo $(1) | tr A-Z_ a-z-)
 given = $(foreach v,$(1),$(if $($(v)),--$(call lower,$(v)) '$($(v))'))
 
 .PHONY: run-pipeline
-run-pipeline: setup $(if $(filter unity_basic,$(PIPELINE)),$(ENVS)/unity/.ready) ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]; [PIPELINE=mountain_car|unity_basic] [UNITY_PLAYER=file|folder|s3://…] [ENVIRONMENT=id|module:Class|file.py:Class] [COPIES=n] [EPISODES=n]
-	@$(KUBERACER) run $(call given,$(RUN_VARIABLES)) $(call asked,PIPELINE ENVIRONMENT COPIES EPISODES)
+run-pipeline: setup $(if $(filter unity_basic,$(PIPELINE)),$(ENVS)/unity/.ready) ## train, evaluate and publish a model: [TRACK=name|file] [REWARD=file] [RACE=file] [EVALUATION=file] [ALGORITHM=clipped_ppo|sac|dqn] [HYPERPARAMETERS=file] [METADATA=file] [PRESET=file] [PRETRAINED=run|model] [MINUTES=…] [SEED=…] [RESUME=run] [BACKEND=local|argo|kfp] [ROLLOUT_WORKERS=n]; [PIPELINE=mountain_car|unity_basic|donkey_cte] [UNITY_PLAYER=file|folder|s3://…] [ENVIRONMENT=id|module:Class|file.py:Class] [COPIES=n] [EPISODES=n]
+	@$(KUBERACER) run $(call given,$(RUN_VARIABLES)) $(call asked,PIPELINE ENVIRONMENT COPIES EPISODES SIMULATOR CHECKPOINT_RUNID CHECKPOINT_ID MLFLOW_EXPERIMENT MLFLOW_TRACKING_URI)
 
 .PHONY: run-sweep
 run-sweep: setup ## train several settings with several seeds and compare them: [SEEDS=0,1,2] [SETTINGS=file] [TRACK=…] [MINUTES=…] [BACKEND=…] [RESUME=run]

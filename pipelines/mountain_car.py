@@ -25,6 +25,8 @@ def mountain_car(
     seed: int = 0,
     episodes: int = 20,
     films: int = 1,
+    mlflow_experiment: str = "",
+    mlflow_tracking_uri: str = "",
     run: str = "",
 ):
     """A policy for Mountain Car, or for any Gymnasium environment.
@@ -40,6 +42,8 @@ def mountain_car(
         seed: Seed of everything that is drawn.
         episodes: Episodes of the evaluation; evaluate_steps of the hyperparameters goes before it.
         films: 1 makes a GIF of every iteration that is the best so far. 0: none.
+        mlflow_experiment: MLflow experiment in which the training is kept. Empty: not in MLflow.
+        mlflow_tracking_uri: Where MLflow is. Empty: MLFLOW_TRACKING_URI of the step's environment.
         run: Name of the run in the object store; the name of an earlier run continues its training. Empty: a new one.
     """
     train_to_publish(
@@ -53,5 +57,7 @@ def mountain_car(
         films=films,
         seed=seed,
         episodes=episodes,
+        mlflow_experiment=mlflow_experiment,
+        mlflow_tracking_uri=mlflow_tracking_uri,
         run=run,
     )

@@ -12,10 +12,12 @@ def train_environment(
     intermediate: dsl.Output[dsl.Dataset],
     history: dsl.Output[dsl.Dataset],
     reward_plot: dsl.Output[dsl.Artifact],
+    plots: dsl.Output[dsl.Artifact],
     summary: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     usage: dsl.Output[dsl.Artifact],
     environment: str = "",
+    environment_parameters: str = "",
     source: str = "",
     preset: str = "",
     hyperparameters: str = "",
@@ -23,6 +25,10 @@ def train_environment(
     steps: int = 0,
     copies: int = 8,
     films: int = 1,
+    checkpoint_runid: str = "",
+    checkpoint_id: str = "",
+    mlflow_experiment: str = "",
+    mlflow_tracking_uri: str = "",
     seed: int = 0,
     run: str = "",
     job: str = "",
@@ -34,10 +40,12 @@ def train_environment(
         intermediate: rl_coach's CSV, and gifs/ of the iterations that were the best so far.
         history: One JSON line an iteration.
         reward_plot: Returns over the environment steps, as PNG.
+        plots: A folder with that plot, and with what the environment draws of itself.
         summary: What came of it, as JSON (environment, algorithm, steps, iterations, seconds, best).
         metrics: The same figures for the pipeline's page.
         usage: What this stage took, as JSON (processor seconds, memory, GPUs).
         environment: A short name, a Gymnasium id, or module:Class. Default: the preset's level.
+        environment_parameters: JSON, what it is made with, before what the preset says. Default: the preset's.
         source: Python source of the module own_environment. Default: none.
         preset: Python source of an rl_coach preset; RLCOACH_PRESET goes before it.
         hyperparameters: JSON with RLCOACH_PRESET, discount, improve_steps and others. Default: the preset's.
@@ -45,6 +53,10 @@ def train_environment(
         steps: After how many environment steps to stop. 0: the preset's improve_steps.
         copies: Copies of the environment that are stepped together.
         films: 1 makes a GIF of every iteration that is the best so far. 0: none.
+        checkpoint_runid: MLflow run whose checkpoint the training begins with. Default: none.
+        checkpoint_id: That checkpoint, as N_Step-M.ckpt.
+        mlflow_experiment: MLflow experiment in which the training is kept. Default: none, not in MLflow.
+        mlflow_tracking_uri: Where MLflow is. Default: MLFLOW_TRACKING_URI of the step's environment.
         seed: Seed of everything that is drawn.
         run: Name of the run, below which checkpoints lie in the store. Default: `job`.
         job: What the pipeline's engine calls this run.
@@ -55,6 +67,8 @@ def train_environment(
         args=[
             "--environment",
             environment,
+            "--environment-parameters",
+            environment_parameters,
             "--source",
             source,
             "--preset",
@@ -69,6 +83,14 @@ def train_environment(
             copies,
             "--films",
             films,
+            "--checkpoint-runid",
+            checkpoint_runid,
+            "--checkpoint-id",
+            checkpoint_id,
+            "--mlflow-experiment",
+            mlflow_experiment,
+            "--mlflow-tracking-uri",
+            mlflow_tracking_uri,
             "--seed",
             seed,
             "--run",
@@ -83,6 +105,8 @@ def train_environment(
             history.path,
             "--reward-plot",
             reward_plot.path,
+            "--plots",
+            plots.path,
             "--summary",
             summary.path,
             "--usage",

@@ -6,6 +6,7 @@ throttle, steering.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium
@@ -22,6 +23,7 @@ FRAME = spaces.Box(0, 255, (120, 160, 3), np.uint8)
 STEERING = spaces.Box(-1.0, 1.0, (1,), np.float32)
 INFO = ("x", "y", "z", "speed", "cte", "hit")
 EMBEDDED = "embedded"
+THROTTLE, MAX_CTE, SCALE_CTE_REWARD, CRASH_REWARD = 0.30, 6.0, 5.0, -200.0
 Reward = Callable[[Any, Any, dict[str, Any]], Any]
 
 
@@ -57,6 +59,7 @@ class DonkeyCars(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.observation_space, self.action_space = batch_space(FRAME, cars), batch_space(STEERING, cars)
         self.steps, self.steering = np.zeros(cars, np.int64), np.zeros(cars)
         self.seeds: list[int] = []
+        self.farthest, self.first = np.zeros(cars), np.ones(cars, bool)
 
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
@@ -69,6 +72,7 @@ class DonkeyCars(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self.seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed)
             self.world.restart()
             mask = None
+            self.farthest[:], self.first[:] = 0.0, True
         chosen = np.ones(self.num_envs, bool) if mask is None else np.asarray(mask, bool)
         self.world.reset(chosen, self.seeds)
         self.steps[chosen], self.steering[chosen] = 0, 0.0
@@ -81,7 +85,13 @@ class DonkeyCars(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         infos = self._infos()
         done = (np.abs(infos["cte"]) > self.max_cte) | (infos["hit"] != "none")
         truncated = (self.steps >= self.max_steps) & ~done
+        self.farthest[self.first] = np.maximum(self.farthest, np.abs(infos["cte"]))[self.first]
+        self.first &= ~(done | truncated)
         return self.world.frames, self._rewards(done, infos), done, truncated, infos
+
+    def figures(self) -> dict[str, float]:
+        """What an evaluation tells of the cars' first episodes beside their returns."""
+        return {"farthest_cte": float(self.farthest.max())}
 
     def _rewards(self, done: np.ndarray, infos: dict[str, Any]) -> np.ndarray:
         given = simulators_own(infos["cte"], infos["speed"], infos["hit"], done, self.max_cte)
@@ -123,10 +133,10 @@ class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
         cls,
         copies: int,
         *,
-        throttle: float = 0.30,
-        max_cte: float = 6.0,
-        scale_cte_reward: float = 5.0,
-        crash_reward: float = -200.0,
+        throttle: float = THROTTLE,
+        max_cte: float = MAX_CTE,
+        scale_cte_reward: float = SCALE_CTE_REWARD,
+        crash_reward: float = CRASH_REWARD,
         max_episode_steps: int = 800,
         simulator: str = EMBEDDED,
     ) -> DonkeyCars:
@@ -142,6 +152,25 @@ class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
                 raise UserError(f"donkey car: {name} is {value:g}", f"give {low:g} to {high:g}")
         reward = cls.build_reward_fn(scale_cte_reward, crash_reward, max_cte)
         return DonkeyCars(_world(simulator, copies), copies, reward, throttle, max_cte, max_episode_steps)
+
+    @classmethod
+    def draw(
+        cls,
+        folder: Path,
+        *,
+        throttle: float = THROTTLE,
+        max_cte: float = MAX_CTE,
+        scale_cte_reward: float = SCALE_CTE_REWARD,
+        crash_reward: float = CRASH_REWARD,
+        **_: Any,
+    ) -> None:
+        """The reward over the cross-track error, as a picture."""
+        from kuberacer.report.cte_reward_plot import cte_reward_plot  # not at the top: matplotlib is slow to import
+
+        reward = cls.build_reward_fn(scale_cte_reward, crash_reward, max_cte)
+        there = {"x": 0.0, "y": 0.0, "z": 0.0, "speed": 0.0, "hit": "none", "throttle": throttle, "steering": 0.0}
+        path = folder / "reward_distribution.png"
+        cte_reward_plot(path, lambda cte: reward(1.0, False, {**there, "cte": cte}), max_cte)
 
     @classmethod
     def build_reward_fn(cls, scale_cte_reward: float, crash_reward: float, max_cte: float) -> Reward:

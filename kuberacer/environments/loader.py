@@ -11,6 +11,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -52,6 +53,11 @@ class Environments:
         if (own := getattr(self._maker, "vector_env", None)) is not None:
             return _told(self.name, lambda: own(copies, **self.parameters))
         return SyncVectorEnv([self.make] * copies, autoreset_mode=AutoresetMode.DISABLED)
+
+    def draw(self, folder: Path) -> None:
+        """Write into a folder what the environment shows of itself: a class may have a method `draw(folder, …)`."""
+        if (own := getattr(self._maker, "draw", None)) is not None:
+            _told(self.name, lambda: own(folder, **self.parameters))
 
     def model(self, algorithm: str, preprocess: tuple[str, ...] = ()) -> EnvironmentModel:
         """What a policy sees and does there. preprocess: the steps of its preset's filters.

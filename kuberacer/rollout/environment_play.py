@@ -73,16 +73,17 @@ class EnvironmentCollector:
 def check_step(environment: str, observations: np.ndarray, rewards: np.ndarray) -> None:
     """Raises UserError for numbers that would spoil the weights."""
     for what, values in (("observation", observations), ("reward", rewards)):
-        if not np.isfinite(values).all():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(f"{environment}: a {what} is not a finite number", f"mend the environment's {what}s")
 
 
 @dataclass(frozen=True)
 class Played:
-    """Whole episodes without exploration."""
+    """Whole episodes without exploration. figures: what the environment tells of them by itself."""
 
     returns: list[float]
     lengths: list[int]
+    figures: dict[str, float]
 
     @property
     def mean(self) -> float:
@@ -106,7 +107,8 @@ def evaluate(policy: Policy, environments: Environments, model: EnvironmentModel
             running &= ~done
             if done.any() and running.any():  # those that have ended play on unseen: copies step together
                 observations, _ = copies.reset(options={"reset_mask": done})
-        return Played(returns.tolist(), lengths.tolist())
+        figures: dict[str, float] = getattr(copies, "figures", dict)()
+        return Played(returns.tolist(), lengths.tolist(), figures)
     finally:
         copies.close()
 

@@ -119,11 +119,24 @@ def run(
         str | None, typer.Option(metavar="RUN", help="Go on with an earlier run: its name, or `latest`.")
     ] = None,
     pipeline: Annotated[
-        str | None, typer.Option(help="race, mountain_car, unity_basic, or another file of pipelines/. Default: race.")
+        str | None,
+        typer.Option(help="race, mountain_car, unity_basic, donkey_cte, or another file of pipelines/. Default: race."),
     ] = None,
     environment: Annotated[
         str | None,
         typer.Option(help="Not for races: a short name, a Gymnasium id, module:Class, or file.py:Class of your own."),
+    ] = None,
+    simulator: Annotated[
+        str | None,
+        typer.Option(help="A donkey simulator: its program, or host:port where it is to connect. Default: our own."),
+    ] = None,
+    checkpoint_runid: Annotated[str | None, typer.Option(help="MLflow run whose checkpoint to begin with.")] = None,
+    checkpoint_id: Annotated[str | None, typer.Option(help="That checkpoint: N_Step-M.ckpt.")] = None,
+    mlflow_experiment: Annotated[
+        str | None, typer.Option(help="MLflow experiment to keep the training in; '' for none.")
+    ] = None,
+    mlflow_tracking_uri: Annotated[
+        str | None, typer.Option(help="Where MLflow is. Default: MLFLOW_TRACKING_URI, else OUT/mlflow.")
     ] = None,
     copies: Annotated[int | None, typer.Option(min=1, help="Copies of the environment, stepped together.")] = None,
     unity_player: Annotated[
@@ -161,11 +174,16 @@ def run(
         "cars_per_worker": cars_per_worker,
         "queue": queue,
         "registry": registry,
+        "checkpoint_runid": checkpoint_runid,
+        "checkpoint_id": checkpoint_id,
+        "mlflow_experiment": mlflow_experiment,
+        "mlflow_tracking_uri": mlflow_tracking_uri,
         "copies": copies,
         "episodes": episodes,
     }
     parameters |= given.unity(unity_player, unity_executable, unity_timeout)
-    parameters |= given.environment(environment) | given.races(race, evaluation, parameters)
+    parameters |= given.environment(environment) | given.simulator(simulator)
+    parameters |= given.races(race, evaluation, parameters)
     parameters |= given.hyperparameters(hyperparameters)
     resume = run_named(out, resume) if resume else None
     name = pipeline or (read_record(out / resume).get("pipeline", "race") if resume else "race")

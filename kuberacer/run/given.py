@@ -128,5 +128,13 @@ def unity(player: str | None, executable: str | None, timeout_s: int | None) -> 
     return {"player": player, "executable": executable, "player_timeout": timeout_s}
 
 
+def simulator(given: str | None) -> dict[str, Any]:
+    """Where a donkey simulator is, as a parameter of the environment."""
+    if given is None:
+        return {"environment_parameters": None}
+    found = str(Path(given).resolve()) if Path(given).exists() else given
+    return {"environment_parameters": json.dumps({"simulator": found})}
+
+
 def text_of(path: Path | None, what: str) -> str | None:
     return None if path is None else read_user_file(path, what)

@@ -160,8 +160,8 @@ def validate(out: Path, given: Mapping[str, Any]) -> list[str]:
 
 
 def _cache(out: Path) -> dict[str, str]:
-    """Where stages keep what later runs can use again: the modules of rewards, local environments."""
-    return {"KUBERACER_CACHE": str((out / ".cache").resolve())}
+    """Where stages keep what later runs can use again: the modules of rewards, local environments, MLflow's records."""
+    return {"KUBERACER_CACHE": str((out / ".cache").resolve()), "KUBERACER_MLFLOW": str((out / "mlflow").resolve())}
 
 
 def _go_on(record: RunRecord) -> str:

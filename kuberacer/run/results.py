@@ -40,6 +40,7 @@ _FILES = {
     ("train_environment", "history"): ("history", "history.jsonl"),
     ("train_environment", "intermediate"): ("intermediate", "intermediate"),
     ("train_environment", "reward_plot"): ("reward_plot", "reward_plot.png"),
+    ("train_environment", "plots"): ("plots", "plots"),
     ("evaluate_environment", "evaluation_metrics"): ("evaluation_metrics", "evaluation_metrics.json"),
     ("evaluate_environment", "gifs"): ("evaluation_gifs", "evaluation-gifs"),
     ("train_rllib", "history"): ("history", "history.jsonl"),

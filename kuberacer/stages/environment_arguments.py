@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import kuberacer
+from kuberacer.coach.environment_model import Parameter
 from kuberacer.coach.environment_preset import PRESET_KEY, EnvironmentPreset, read_settings
+from kuberacer.coach.json_input import read_object, shown
 from kuberacer.errors import UserError
 
 PRESETS = Path(kuberacer.__file__).parents[1] / "presets" / "environments"
@@ -18,6 +20,18 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
         "--environment", default="", help="short name, Gymnasium id, or module:Class (default: preset's)"
     )
     parser.add_argument("--source", default="", help="Python source of the module own_environment, text")
+    parser.add_argument(
+        "--environment-parameters", default="", help="JSON: what it is made with, before what the preset says, text"
+    )
+
+
+def with_given(parameters: Mapping[str, Parameter], given: str) -> dict[str, Parameter]:
+    """An environment's parameters, with those of a JSON text in their place. Raises UserError."""
+    found = read_object(given, "environment parameters") if given.strip() else {}
+    for key, value in found.items():
+        if not isinstance(value, bool | int | float | str):
+            raise UserError(f"environment parameters: {key} is {shown(value)}", "give numbers and texts")
+    return {**parameters, **found}
 
 
 def preset_source(given: str, settings: Mapping[str, Any]) -> str:

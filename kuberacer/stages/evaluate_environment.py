@@ -45,6 +45,7 @@ def main() -> None:
         "min_return": min(played.returns),
         "max_return": max(played.returns),
         "mean_length": statistics.fmean(played.lengths),
+        **played.figures,
     }
     document = {"environment": model.environment, **figures, "returns": played.returns, "lengths": played.lengths}
     write_atomically(options.evaluation_metrics, json.dumps(document, indent=1) + "\n")
@@ -52,7 +53,8 @@ def main() -> None:
         write_metrics(options.executor_output, "metrics", figures)
     print(
         f"progress: {episodes} episodes, return {played.mean:.1f} ± {figures['std_return']:.1f}, "
-        f"{figures['mean_length']:.0f} steps an episode",
+        f"{figures['mean_length']:.0f} steps an episode"
+        + "".join(f", {name.replace('_', ' ')} {value:.2f}" for name, value in played.figures.items()),
         flush=True,
     )
 

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import shutil
 import signal
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,22 +17,20 @@ from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.environments import loader
 from kuberacer.environments.loader import Environments
 from kuberacer.errors import UserError, run_main
-from kuberacer.formats.write import write_atomically
-from kuberacer.report.reward_plot import reward_plot
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.environment_play import EnvironmentCollector, evaluate, film
 from kuberacer.rollout.environment_records import CSV, GIFS, EnvironmentRecords, gif_name, write_gif
 from kuberacer.rollout.laps import Lap
-from kuberacer.rollout.records import HISTORY
 from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer
 from kuberacer.settings import StoreSettings
+from kuberacer.stages import mlflow_checkpoint
 from kuberacer.stages.arguments import stage_parser
-from kuberacer.stages.environment_arguments import add_environment, open_preset
-from kuberacer.stages.executor_output import write_metrics
+from kuberacer.stages.environment_arguments import add_environment, open_preset, with_given
+from kuberacer.stages.mlflow_tracking import TrackedRun, shown
 from kuberacer.stages.train import resume, stop
+from kuberacer.stages.train_environment_outputs import INTERMEDIATE, collect, tracked_files
 from kuberacer.store.client import ObjectStore
 
-INTERMEDIATE = "output/intermediate"  # below the run in the store
 EVALUATION_SEED = 1_000_000  # apart from the training's: the same starts at every iteration
 
 
@@ -47,6 +45,7 @@ class Training:
     agent: Agent
     records: EnvironmentRecords
     checkpoints: Checkpointing
+    tracked: TrackedRun | None
 
     def run(self) -> Progress:
         progress = self.records.progress()
@@ -61,7 +60,7 @@ class Training:
             budget=budget,
             freeze=self.checkpoints.freeze,
             drive_laps=self.measure,
-            keep=lambda turn, done: self.checkpoints.keep(turn, done, lambda: self.pictures(turn, done)),
+            keep=self.keep,
             say=say,
             progress=progress,
             turn_steps=self.preset.between[0],
@@ -72,6 +71,11 @@ class Training:
             return trainer.run()
         finally:
             copies.close()
+
+    def keep(self, turn: Iteration, progress: Progress) -> None:
+        self.checkpoints.keep(turn, progress, lambda: self.pictures(turn, progress))
+        if self.tracked is not None:
+            self.tracked.tell(turn, self.records.rows())
 
     def measure(self, graph: Path) -> Lap:
         """How the very graph plays that is published; its mean return ranks the checkpoint."""
@@ -130,7 +134,7 @@ def main() -> None:
     name = options.environment or preset.level
     if not name:
         raise UserError("no environment is named", "give ENVIRONMENT, or a level in the preset's env_params")
-    environments = Environments(name, options.source, preset.parameters)
+    environments = Environments(name, options.source, with_given(preset.parameters, options.environment_parameters))
     model = environments.model(preset.algorithm, preset.preprocess)
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
         threads = None if model.observation.dtype == "uint8" else 1  # small networks are slower on more
@@ -145,41 +149,53 @@ def main() -> None:
             memory_in_words(agent.hyper["batch_size"], options.copies),
             Checkpointing(agent, records, store, options.run, Path(work), about) as checkpoints,
         ):
-            resume(checkpoints, records)
+            pretrained = begin(options, agent, checkpoints, records, Path(work))
+            tracked = track(options, preset, model)
             say(f"training on {device()} in {agent.precision}, {options.copies} copies of {name}")
-            training = Training(options, preset, environments, model, agent, records, checkpoints)
-            progress = training.run()
-            checkpoints.wait()
-            collect(training, progress)
+            training = Training(options, preset, environments, model, agent, records, checkpoints, tracked)
+            with tracked.ending() if tracked else nullcontext():
+                progress = training.run()
+                checkpoints.wait()
+                collect(options, environments, model, agent, records, checkpoints, progress, pretrained)
+                if tracked is not None:
+                    tracked.finish(agent.total_steps, records.rows(), tracked_files(options))
+                    say(f"MLflow has it as run {tracked.run_id}")
         agent.close()
 
 
-def collect(training: Training, progress: Progress) -> None:
-    """Write the stage's outputs from what lies in the store."""
-    options, records, checkpoints, agent = training.options, training.records, training.checkpoints, training.agent
-    assert progress.best is not None, "at least one iteration was done"
-    checkpoints.fetch_best(options.checkpoint)
-    checkpoints.finish()
-    options.intermediate.mkdir(parents=True, exist_ok=True)
-    checkpoints.fetch_beside(INTERMEDIATE, options.intermediate)
-    shutil.copyfile(records.folder / CSV, options.intermediate / CSV)
-    options.history.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(records.folder / HISTORY, options.history)
-    reward_plot(options.reward_plot, records.rows(), training.model.environment)
-    summary = {
-        "environment": training.model.environment,
-        "algorithm": training.model.algorithm,
-        "steps": agent.total_steps,
-        "iterations": agent.iteration,
-        "episodes": progress.episodes,
-        "seconds": round(progress.seconds, 3),
-        "precision": agent.precision,
-        "best": {"iteration": progress.best_iteration, "mean_return": progress.best.reward},
+def begin(
+    options: argparse.Namespace, agent: Agent, checkpoints: Checkpointing, records: EnvironmentRecords, work: Path
+) -> dict | None:
+    """Bring the agent to the run's last checkpoint, else to that of an MLflow run where one is named; what is told of
+    the latter."""
+    resume(checkpoints, records)
+    if agent.total_steps or not (options.checkpoint_runid or options.checkpoint_id):
+        return None
+    found = mlflow_checkpoint.begin_with(
+        agent, options.mlflow_tracking_uri, options.checkpoint_runid, options.checkpoint_id, work / "begun-with"
+    )
+    say(f"begins with {found['checkpoint']} of {found['from']}")
+    return found
+
+
+def track(options: argparse.Namespace, preset: EnvironmentPreset, model: EnvironmentModel) -> TrackedRun | None:
+    """The training's run in MLflow, where an experiment is named. Raises UserError where MLflow does not answer."""
+    told = {
+        **preset.settings,
+        **model.parameters,
+        "environment": model.environment,
+        "algorithm": model.algorithm,
+        "copies": options.copies,
+        "seed": options.seed,
+        "checkpoint_runid": options.checkpoint_runid or None,
+        "checkpoint_id": options.checkpoint_id or None,
     }
-    write_atomically(options.summary, json.dumps(summary, indent=1) + "\n")
-    if options.executor_output:
-        figures = {"steps": agent.total_steps, "iterations": agent.iteration, "seconds": round(progress.seconds, 3)}
-        write_metrics(options.executor_output, "metrics", {**figures, "best_mean_return": progress.best.reward or 0.0})
+    tracked = TrackedRun.begin(options.mlflow_experiment, options.mlflow_tracking_uri, options.run, told)
+    if tracked is not None:
+        say(f"MLflow: experiment {options.mlflow_experiment}, run {tracked.run_id}, at {shown(tracked.address)}")
+    elif options.mlflow_experiment:
+        say("not kept in MLflow: no server is named (MLFLOW_TRACKING_URI)")
+    return tracked
 
 
 def arguments() -> argparse.Namespace:
@@ -187,7 +203,7 @@ def arguments() -> argparse.Namespace:
         "train_environment",
         __doc__ or "",
         'python -m kuberacer.stages.train_environment --hyperparameters \'{"RLCOACH_PRESET": "mountain_car_dqn"}\' '
-        "--run mine --checkpoint c --intermediate i --history h.jsonl --reward-plot r.png --summary s.json",
+        "--run mine --checkpoint c --intermediate i --history h.jsonl --reward-plot r.png --plots p --summary s.json",
     )
     add_environment(parser)
     parser.add_argument("--preset", default="", help="Python source of an rl_coach preset, text")
@@ -200,6 +216,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--films", type=int, default=1, help="1: a GIF of every iteration that is the best so far; 0: none"
     )
+    parser.add_argument("--checkpoint-runid", default="", help="MLflow run whose checkpoint to begin with")
+    parser.add_argument("--checkpoint-id", default="", help="its checkpoint: N_Step-M.ckpt")
+    parser.add_argument("--mlflow-experiment", default="", help="in which to keep the training; none: not in MLflow")
+    parser.add_argument("--mlflow-tracking-uri", default="", help="where MLflow is (default: MLFLOW_TRACKING_URI)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--run", default="", help="name of the run, below which checkpoints lie in the store")
     parser.add_argument("--checkpoint", type=Path, required=True, metavar="OUTPUT", help="folder: the best checkpoint")
@@ -208,6 +228,13 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--history", type=Path, required=True, metavar="OUTPUT", help="a JSON line an iteration")
     parser.add_argument("--reward-plot", type=Path, required=True, metavar="OUTPUT", help=".png")
+    parser.add_argument(
+        "--plots",
+        type=Path,
+        required=True,
+        metavar="OUTPUT",
+        help="folder: that plot, and what the environment draws of itself",
+    )
     parser.add_argument("--summary", type=Path, required=True, metavar="OUTPUT", help="JSON")
     parser.add_argument("--executor-output", type=Path, metavar="OUTPUT", help="KFP's metrics, JSON")
     return parser.parse_args()

@@ -15,6 +15,7 @@ from conformance import everywhere, pods
 
 from kuberacer.run.argo import compile_argo
 from kuberacer.run.compile import compile_to_text
+from pipelines.donkey_cte import donkey_cte
 from pipelines.mountain_car import mountain_car
 from pipelines.race import race
 from pipelines.serve import serve
@@ -22,7 +23,7 @@ from pipelines.unity_basic import unity_basic
 
 GOLDEN = Path(__file__).parent / "argo"
 MODULES = (*everywhere.MODULES, pods)
-PIPELINES = {"race": race, "mountain-car": mountain_car, "serve": serve, "unity-basic": unity_basic} | {
+PIPELINES = {pipeline.name: pipeline for pipeline in (race, mountain_car, serve, unity_basic, donkey_cte)} | {
     case.pipeline.name: case.pipeline for module in MODULES for case in module.CASES
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from kuberacer.run.compile import compile_to_text, component_texts
 from kuberacer.run.spec import read_pipeline
+from pipelines.donkey_cte import donkey_cte
 from pipelines.mountain_car import mountain_car
 from pipelines.race import race
 from pipelines.serve import serve
@@ -24,7 +25,9 @@ def check(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pipeline", [race, sweep, mountain_car, serve, unity_basic], ids=lambda pipeline: pipeline.name
+    "pipeline",
+    [race, sweep, mountain_car, serve, unity_basic, donkey_cte],
+    ids=lambda pipeline: pipeline.name,
 )
 def test_pipeline(pipeline) -> None:
     check(GOLDEN / f"{pipeline.name}.yaml", compile_to_text(pipeline))
@@ -42,6 +45,7 @@ def test_component(path: Path) -> None:
         ("sweep", "def reward_function"),
         ("mountain-car", "graph_manager = "),
         ("unity-basic", ""),
+        ("donkey-cte", "def get_graph_manager"),
     ],
 )
 def test_a_pipeline_asks_for_every_user_input_with_a_description(name: str, source: str) -> None:
