@@ -15,6 +15,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from kuberacer.environments import donkey_simulator
 from kuberacer.environments.donkey_reward import CteReward, simulators_own
 from kuberacer.errors import UserError
 from kuberacer.sim.donkey_world import DonkeyWorld
@@ -28,8 +29,10 @@ Reward = Callable[[Any, Any, dict[str, Any]], Any]
 
 
 class World(Protocol):
-    """Where cars drive: the embedded road (DonkeyWorld), or a simulator that is connected (DonkeySimulator). Arrays
-    have the car as first axis."""
+    """Where cars drive: the embedded road (DonkeyWorld), or a seat in a simulator that is connected
+    (donkey_simulator.Seat). Arrays have the car as first axis."""
+
+    lost: np.ndarray  # (cars,) bool: somebody else has this car since
 
     @property
     def frames(self) -> np.ndarray: ...
@@ -84,7 +87,7 @@ class DonkeyCars(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.steps += 1
         infos = self._infos()
         done = (np.abs(infos["cte"]) > self.max_cte) | (infos["hit"] != "none")
-        truncated = (self.steps >= self.max_steps) & ~done
+        truncated = ((self.steps >= self.max_steps) | self.world.lost) & ~done
         self.farthest[self.first] = np.maximum(self.farthest, np.abs(infos["cte"]))[self.first]
         self.first &= ~(done | truncated)
         return self.world.frames, self._rewards(done, infos), done, truncated, infos
@@ -111,10 +114,6 @@ class DonkeyCars(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         every = np.ones(self.num_envs, bool)
         return {**found, **{f"_{key}": every for key in found}}
 
-    def close_extras(self, **_: Any) -> None:
-        if (leave := getattr(self.world, "leave", None)) is not None:
-            leave()
-
 
 class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
     """One car. A subclass may give another reward by `build_reward_fn`."""
@@ -139,8 +138,11 @@ class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
         crash_reward: float = CRASH_REWARD,
         max_episode_steps: int = 800,
         simulator: str = EMBEDDED,
+        scene: str = "generated_road",
+        settle_seconds: float = 1.0,
     ) -> DonkeyCars:
-        """simulator: "embedded", or where a donkey simulator is (see donkey_simulator.py), with one car only.
+        """simulator: "embedded", or where a donkey simulator is (see donkey_simulator.py), with one car only; scene,
+        and how long its car takes to stand after a reset, are its.
 
         Raises UserError for numbers that make no sense, and for a simulator that does not answer."""
         for name, value, low, high in (
@@ -150,8 +152,17 @@ class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
         ):
             if not low <= value <= high:
                 raise UserError(f"donkey car: {name} is {value:g}", f"give {low:g} to {high:g}")
+        most = cls.most_copies(simulator=simulator)
+        if most is not None and copies > most:
+            raise UserError(f"a donkey simulator has one car, not {copies}", "COPIES=1")
+        world = DonkeyWorld(copies) if most is None else donkey_simulator.seat_at(simulator, scene, settle_seconds)
         reward = cls.build_reward_fn(scale_cte_reward, crash_reward, max_cte)
-        return DonkeyCars(_world(simulator, copies), copies, reward, throttle, max_cte, max_episode_steps)
+        return DonkeyCars(world, copies, reward, throttle, max_cte, max_episode_steps)
+
+    @classmethod
+    def most_copies(cls, *, simulator: str = EMBEDDED, **_: Any) -> int | None:
+        """How many can be stepped together; None: any number."""
+        return None if simulator in ("", EMBEDDED) else 1
 
     @classmethod
     def draw(
@@ -193,12 +204,6 @@ class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def close(self) -> None:
         self.cars.close()
-
-
-def _world(simulator: str, cars: int) -> World:
-    if simulator == EMBEDDED:
-        return DonkeyWorld(cars)
-    raise UserError(f"donkey car: the simulator is {simulator!r}", "give embedded")
 
 
 def _of_first(infos: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,12 @@ class Environments:
             return _told(self.name, lambda: own(copies, **self.parameters))
         return SyncVectorEnv([self.make] * copies, autoreset_mode=AutoresetMode.DISABLED)
 
+    @property
+    def most_copies(self) -> int | None:
+        """How many can be played at once; None: any number. A class may have a method `most_copies(…)`."""
+        own = getattr(self._maker, "most_copies", None)
+        return None if own is None else _told(self.name, lambda: own(**self.parameters))
+
     def draw(self, folder: Path) -> None:
         """Write into a folder what the environment shows of itself: a class may have a method `draw(folder, …)`."""
         if (own := getattr(self._maker, "draw", None)) is not None:

@@ -79,7 +79,7 @@ def check_step(environment: str, observations: np.ndarray, rewards: np.ndarray) 
 
 @dataclass(frozen=True)
 class Played:
-    """Whole episodes without exploration. figures: what the environment tells of them by itself."""
+    """Whole episodes without exploration. figures: the largest of what the environment tells of them by itself."""
 
     returns: list[float]
     lengths: list[int]
@@ -91,7 +91,20 @@ class Played:
 
 
 def evaluate(policy: Policy, environments: Environments, model: EnvironmentModel, episodes: int, seed: int) -> Played:
-    """Play so many episodes at once. Copy i begins with seed + i, whatever the policy."""
+    """Play so many episodes, at once where the environment can. Episode i begins with seed + i, whatever the policy."""
+    most = environments.most_copies or episodes
+    groups = [
+        _evaluate(policy, environments, model, min(most, episodes - first), seed + first)
+        for first in range(0, episodes, most)
+    ]
+    return Played(
+        [each for group in groups for each in group.returns],
+        [each for group in groups for each in group.lengths],
+        {name: max(group.figures[name] for group in groups) for name in groups[0].figures},
+    )
+
+
+def _evaluate(policy: Policy, environments: Environments, model: EnvironmentModel, episodes: int, seed: int) -> Played:
     copies = environments.vector(episodes)
     try:
         observations, _ = copies.reset(seed=seed)

@@ -128,7 +128,10 @@ def run(
     ] = None,
     simulator: Annotated[
         str | None,
-        typer.Option(help="A donkey simulator: its program, or host:port where it is to connect. Default: our own."),
+        typer.Option(
+            help="A donkey simulator: its program, or host:port where it is to connect. Default: DONKEY_SIM_PATH, else "
+            "our own."
+        ),
     ] = None,
     checkpoint_runid: Annotated[str | None, typer.Option(help="MLflow run whose checkpoint to begin with.")] = None,
     checkpoint_id: Annotated[str | None, typer.Option(help="That checkpoint: N_Step-M.ckpt.")] = None,
@@ -182,7 +185,7 @@ def run(
         "episodes": episodes,
     }
     parameters |= given.unity(unity_player, unity_executable, unity_timeout)
-    parameters |= given.environment(environment) | given.simulator(simulator)
+    parameters |= given.environment(environment) | given.simulator(simulator, pipeline)
     parameters |= given.races(race, evaluation, parameters)
     parameters |= given.hyperparameters(hyperparameters)
     resume = run_named(out, resume) if resume else None

@@ -128,9 +128,11 @@ def unity(player: str | None, executable: str | None, timeout_s: int | None) -> 
     return {"player": player, "executable": executable, "player_timeout": timeout_s}
 
 
-def simulator(given: str | None) -> dict[str, Any]:
-    """Where a donkey simulator is, as a parameter of the environment."""
-    if given is None:
+def simulator(given: str | None, pipeline: str | None) -> dict[str, Any]:
+    """Where a donkey simulator is, as a parameter of the environment; gym-donkeycar's users name it by a variable."""
+    if given is None and pipeline == "donkey_cte":
+        given = os.environ.get("DONKEY_SIM_PATH")
+    if not given:
         return {"environment_parameters": None}
     found = str(Path(given).resolve()) if Path(given).exists() else given
     return {"environment_parameters": json.dumps({"simulator": found})}

@@ -51,6 +51,7 @@ class DonkeyWorld:
         rules = SimConfig(max_steps=2**31)
         self.sim = RaceSim(road(), cars, config=rules, threads=threads, camera=CAMERA, paints=(RED, GREEN, BLUE))
         self.hit = np.full(cars, "none")
+        self.lost = np.zeros(cars, bool)  # no one takes these cars away
         self.y = np.zeros(cars)
 
     def reset(self, mask: np.ndarray, seeds: Sequence[int]) -> None:

@@ -136,6 +136,7 @@ def main() -> None:
         raise UserError("no environment is named", "give ENVIRONMENT, or a level in the preset's env_params")
     environments = Environments(name, options.source, with_given(preset.parameters, options.environment_parameters))
     model = environments.model(preset.algorithm, preset.preprocess)
+    options.copies = min(options.copies, environments.most_copies or options.copies)
     with tempfile.TemporaryDirectory(prefix="kuberacer-train-") as work:
         threads = None if model.observation.dtype == "uint8" else 1  # small networks are slower on more
         agent = preset.build_agent(model, options.copies, options.seed, threads)
@@ -151,7 +152,8 @@ def main() -> None:
         ):
             pretrained = begin(options, agent, checkpoints, records, Path(work))
             tracked = track(options, preset, model)
-            say(f"training on {device()} in {agent.precision}, {options.copies} copies of {name}")
+            played = f"{options.copies} {'copy' if options.copies == 1 else 'copies'} of {name}"
+            say(f"training on {device()} in {agent.precision}, {played}")
             training = Training(options, preset, environments, model, agent, records, checkpoints, tracked)
             with tracked.ending() if tracked else nullcontext():
                 progress = training.run()
