@@ -108,6 +108,12 @@ $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
 
+# A real MLflow server for the tests.
+$(ENVS)/mlflow/.ready: tests/mlflow.lock $(ENVS)/uv/.ready
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) $(@D)/bin/python -r $<
+	@touch $@
+
 # gym-donkeycar itself, to compare with: it wants the old gym.
 $(ENVS)/donkey/.ready: tests/donkey.lock $(ENVS)/uv/.ready
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
@@ -231,6 +237,10 @@ test-analysis: setup $(ENVS)/analysis/.tests ## read a real run with PyPI's deep
 test-donkey: setup $(ENVS)/donkey/.ready ## compare the donkey car's protocol with PyPI's gym-donkeycar (half a minute)
 	@$(ENVS)/donkey/bin/python -m pytest tests/donkey
 
+.PHONY: test-mlflow
+test-mlflow: setup $(ENVS)/race/.tests $(ENVS)/mlflow/.ready ## train with a real MLflow server from PyPI (a minute)
+	@$(RACE_PYTHON) -m pytest tests/mlflow
+
 # The users' way to a cluster is kind; any other is named by KUBECONFIG.
 .PHONY: test-cluster
 test-cluster: setup $(ENVS)/tools/.tests $(ENVS)/serve/.tests ## pass the tests that need a cluster: that of KUBECONFIG, or a kind cluster
@@ -273,7 +283,7 @@ bench-serving: $(ENVS)/serve/.tests ## the model server: latency at 100 requests
 
 .PHONY: lock
 lock: $(ENVS)/uv/.ready ## resolve the requirements anew
-	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements images/serve/requirements tests/requirements tests/serve tests/browser tests/lint tests/analysis tests/donkey tests/bench/peers; do \
+	@for name in images/bootstrap images/race/requirements images/race-gpu/requirements images/rollout/requirements images/tools/requirements images/watch/requirements images/serve/requirements tests/requirements tests/serve tests/browser tests/lint tests/analysis tests/donkey tests/mlflow tests/bench/peers; do \
 	  echo "$$name"; \
 	  $(UV) pip compile --native-tls --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.lock || exit 1; \
 	done

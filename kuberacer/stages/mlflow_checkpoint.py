@@ -58,7 +58,7 @@ def fetch(address: str, run_id: str, checkpoint_id: str, folder: Path) -> Path:
         )
     client = client_of(address)
     with telling(address):
-        there = {entry.path: entry for entry in _listed(client, address, run_id)}
+        there = {entry.path: entry for entry in _listed(client, address, run_id, name)}
         wanted = {f"{name}{part}": most for part, most in transfer.MOST_BYTES.items()}
         if not wanted.keys() <= there.keys():
             names = sorted(path.removesuffix(".index") for path in there if path.endswith(".ckpt.index"))
@@ -78,7 +78,7 @@ def fetch(address: str, run_id: str, checkpoint_id: str, folder: Path) -> Path:
     return folder / name
 
 
-def _listed(client: Any, address: str, run_id: str) -> list[Any]:
+def _listed(client: Any, address: str, run_id: str, name: str) -> list[Any]:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -87,5 +87,6 @@ def _listed(client: Any, address: str, run_id: str) -> list[Any]:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise UserError(
-            f"there is no MLflow run {run_id} at {shown(address)}", "give the run id that MLflow's page shows"
+            f"there is no MLflow run {run_id} at {shown(address)}, for its checkpoint {name}",
+            "give the run id that MLflow's page shows",
         ) from None
