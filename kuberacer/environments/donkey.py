@@ -15,7 +15,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from kuberacer.environments import donkey_simulator
+from kuberacer.environments import donkey_seat
 from kuberacer.environments.donkey_reward import CteReward, simulators_own
 from kuberacer.errors import UserError
 from kuberacer.sim.donkey_world import DonkeyWorld
@@ -30,7 +30,7 @@ Reward = Callable[[Any, Any, dict[str, Any]], Any]
 
 class World(Protocol):
     """Where cars drive: the embedded road (DonkeyWorld), or a seat in a simulator that is connected
-    (donkey_simulator.Seat). Arrays have the car as first axis."""
+    (donkey_seat.Seat). Arrays have the car as first axis."""
 
     lost: np.ndarray  # (cars,) bool: somebody else has this car since
 
@@ -155,7 +155,7 @@ class DonkeyCar(gymnasium.Env[np.ndarray, np.ndarray]):
         most = cls.most_copies(simulator=simulator)
         if most is not None and copies > most:
             raise UserError(f"a donkey simulator has one car, not {copies}", "COPIES=1")
-        world = DonkeyWorld(copies) if most is None else donkey_simulator.seat_at(simulator, scene, settle_seconds)
+        world = DonkeyWorld(copies) if most is None else donkey_seat.seat_at(simulator, scene, settle_seconds)
         reward = cls.build_reward_fn(scale_cte_reward, crash_reward, max_cte)
         return DonkeyCars(world, copies, reward, throttle, max_cte, max_episode_steps)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuberacer.environments import donkey_protocol, donkey_simulator
+from kuberacer.environments import donkey_protocol, donkey_seat, donkey_simulator
 from kuberacer.environments.donkey import DonkeyCar
 from kuberacer.environments.donkey_protocol import Garbage
 from kuberacer.environments.loader import Environments
@@ -46,7 +46,7 @@ def simulator():
         return f"127.0.0.1:{port}"
 
     yield make
-    donkey_simulator.disconnect()
+    donkey_seat.disconnect()
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()
@@ -63,7 +63,7 @@ def program(tmp_path: Path):
         return str(path)
 
     yield make
-    donkey_simulator.disconnect()
+    donkey_seat.disconnect()
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_one_that_comes_later_is_waited_for(simulator, capfd):
         (("--silent",), "it has not said that its car is loaded within 2 s"),
         (("--stuck",), "it has not said that its car is loaded within 2 s"),
         (("--mute", "4"), "it has sent no frame within 2 s"),
-        (("--dies", "4"), "it has closed the connection"),
+        (("--dies", "4"), "it has closed the connection|the connection broke"),
         (("--garbage", "4", "--clock", "200"), "20 messages in a row say nothing, the last one: .* is no JSON"),
         (("--picture", "4", "--clock", "200"), "20 messages in a row say nothing, the last one: an image that is none"),
         (("--small", "--clock", "200"), "frames of 80 × 60 pixels instead of 160 × 120"),
@@ -177,7 +177,7 @@ def test_a_program_is_started_with_its_port_and_ends_with_the_connection(program
     process = env.cars.world.simulator.process
     assert (tmp_path / "arguments").read_text().split()[::2][:2] == ["--port", "-logFile"]
     assert os.path.exists(f"/proc/{process.pid}")
-    donkey_simulator.disconnect()
+    donkey_seat.disconnect()
     assert process.poll() is not None
 
 
