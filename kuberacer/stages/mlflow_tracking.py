@@ -21,7 +21,7 @@ from kuberacer.rollout.trainer import Iteration
 ADDRESS, RUN_ID, LOCAL = "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "KUBERACER_MLFLOW"
 RUN_TAG = "kuberacer.run"
 COLUMNS = {"episode_length": "Episode Length", "episode_reward": "Training Reward"}  # of rl_coach's CSV
-MOST_AT_ONCE = 100  # parameters, and characters of a value
+MOST_AT_ONCE, MOST_CHARACTERS = 100, 500  # parameters of one call, characters of a value
 # MLflow's own would try for minutes.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
 
@@ -98,7 +98,10 @@ class TrackedRun:
         from mlflow.entities import Param
 
         known = self.client.get_run(self.run_id).data.params
-        fresh = [Param(key, str(value)[:500]) for key, value in parameters.items() if key not in known]
+        texts = {key: str(value)[:MOST_CHARACTERS] for key, value in parameters.items()}
+        if changed := [key for key, text in texts.items() if known.get(key, text) != text]:
+            print(f"progress: MLflow keeps the first values of {', '.join(changed)}", flush=True)
+        fresh = [Param(key, text) for key, text in texts.items() if key not in known]
         for start in range(0, len(fresh), MOST_AT_ONCE):
             self.client.log_batch(self.run_id, params=fresh[start : start + MOST_AT_ONCE])
 
@@ -164,7 +167,8 @@ def _run(client: Any, address: str, experiment: str, run: str) -> str:
     if there is None:
         # A database has no place for artifacts of its own; they would land where this process happens to be.
         name = re.sub(r"[^\w.-]+", "_", experiment)
-        place = f"{os.environ[LOCAL]}/artifacts/{name}" if address == address_of("") and _is_local(address) else None
+        local = os.environ.get(LOCAL)
+        place = f"{local}/artifacts/{name}" if local and address == f"sqlite:///{local}/mlflow.db" else None
         number = client.create_experiment(experiment, artifact_location=place)
     else:
         number = there.experiment_id
@@ -173,7 +177,3 @@ def _run(client: Any, address: str, experiment: str, run: str) -> str:
     if found:
         return found[0].info.run_id
     return client.create_run(number, run_name=run or None, tags={RUN_TAG: quoted}).info.run_id
-
-
-def _is_local(address: str) -> bool:
-    return address == f"sqlite:///{os.environ.get(LOCAL, '')}/mlflow.db"
