@@ -210,12 +210,15 @@ UNITY_TESTS := tests/unit/rllib
 SERVE_TESTS := tests/unit/serve
 RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS) $(UNITY_TESTS) $(SERVE_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
 
+# A file's tests stay in one process: their fixtures (servers, trained models) are made once.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: test
 test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests $(ENVS)/serve/.tests ## set everything up and pass the tests
-	@$(RACE_PYTHON) -m pytest $(RACE_TESTS)
-	@$(ENVS)/watch/bin/python -m pytest $(WATCH_TESTS)
-	@$(ENVS)/serve/bin/python -m pytest $(SERVE_TESTS)
-	@$(TOOLS_PYTHON) -m pytest $(TOOLS_TESTS)
+	@$(RACE_PYTHON) -m pytest $(SPREAD) $(RACE_TESTS)
+	@$(ENVS)/watch/bin/python -m pytest $(SPREAD) $(WATCH_TESTS)
+	@$(ENVS)/serve/bin/python -m pytest $(SPREAD) $(SERVE_TESTS)
+	@$(TOOLS_PYTHON) -m pytest $(SPREAD) $(TOOLS_TESTS)
 
 .PHONY: test-browser
 test-browser: setup $(ENVS)/watch/.ready $(ENVS)/browser/.ready ## pass the live view's tests in the system's Chromium (screenshots: out/browser)

@@ -9,6 +9,7 @@ import onnxruntime
 
 from kuberacer.errors import UserError
 from kuberacer.formats.policy import FILENAME, ONNX
+from kuberacer.preprocess import Preprocess
 from kuberacer.serve.observations import RequestError, Requests
 from kuberacer.serve.policy import Policy
 
@@ -36,9 +37,7 @@ class Network:
         self.policy = policy
         self._given = _inputs(self._session, policy)
         self._output = _output(self._session, policy)
-        self._normalised = _normalisation(policy)
-        if policy.preprocess:
-            raise UserError(f"{FILENAME}: this server knows no filters", "use the version that published it")
+        self._prepared = _preparation(policy)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -52,7 +51,7 @@ class Network:
         Raises NetworkError.
         """
         try:
-            seen = [self._normalised(each).astype(np.float32, copy=False) for each in observations]
+            seen = [self._prepared(each).astype(np.float32, copy=False) for each in observations]
             given = dict(zip(self._given, seen, strict=True))
             (outputs,) = self._session.run([self._output], given, stop)
         except Exception as error:
@@ -92,7 +91,10 @@ class Network:
         return outputs
 
 
-def _normalisation(policy: Policy) -> Callable[[np.ndarray], np.ndarray]:
+def _preparation(policy: Policy) -> Callable[[np.ndarray], np.ndarray]:
+    """From observations to what the network sees."""
+    if policy.preprocess:
+        return Preprocess.parse(policy.preprocess)
     if (numbers := policy.normalisation) is None:
         return lambda observations: observations
     shape, clip = policy.sensors[0].shape, numbers.clip

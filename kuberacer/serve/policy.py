@@ -151,8 +151,8 @@ class Policy(_Part):
             size = math.prod(self.sensors[0].shape)
             if len(self.sensors) > 1 or len(numbers.mean) != size or len(numbers.std) != size:
                 raise ValueError("normalisation is not for this observation")
-        if self.preprocess and len(self.sensors) > 1:
-            raise ValueError("preprocess is for one sensor")
+        if self.preprocess and (len(self.sensors) > 1 or numbers is not None):
+            raise ValueError("preprocess is for one sensor, and instead of normalisation")
         if self.scaled and isinstance(self.action, Discrete):
             raise ValueError("discrete actions that are scaled")
         return self

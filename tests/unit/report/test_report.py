@@ -97,7 +97,7 @@ def test_the_card_tells_how_the_model_did_and_what_made_it():
         "track": {"name": "ring", "length_m": 18.85, "width_m": 0.8},
         "results": {"laps_completed": 3, "trials": 3, "best_lap_s": 17.25, "steps": 40960, "training_s": 91.0},
         "hyperparameters": {"lr": 0.0003}, "reward": "def reward_function(params):\n    return 1.0\n",
-        "checks": {"tensorflow": 0.0}, "digests": {"model.pb": "ab" * 32},
+        "checks": {"tensorflow": 0.0}, "digests": {"model.pb": "ab" * 32, "reward-file": "cd" * 32},
         "took": {"total": {"core_hours_used": 0.0625}},
         "evaluations": [
             {

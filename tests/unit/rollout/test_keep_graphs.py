@@ -25,7 +25,7 @@ BEST, ITERATIONS = 5, 12
 def train(store: ObjectStore, run: str, work: Path) -> set[int]:
     """Send as many iterations as a training does, the fifth the best; the iterations whose graphs are left."""
     nobody = cast(Any, None)  # agent and records are not asked while a checkpoint is sent
-    checkpoints = Checkpointing(nobody, nobody, store, run, work)
+    checkpoints = Checkpointing(nobody, nobody, store, run, work, {})
     for iteration in range(1, ITERATIONS + 1):
         folder, graph, csv = work / f"c{iteration}", work / f"model_{iteration}.pb", work / f"{iteration}-iteration.csv"
         folder.mkdir()
@@ -33,7 +33,7 @@ def train(store: ObjectStore, run: str, work: Path) -> set[int]:
         graph.write_text(f"graph {iteration}")
         csv.write_text("")
         lap = {"laps": iteration == BEST, "completed": True, "seconds": 9.0, "progress": 100.0}
-        checkpoints._send(iteration, folder, graph, csv, lap)
+        checkpoints._send(iteration, folder, graph, {f"{run}/training-simtrace/{csv.name}": csv}, lap)
     left = [key for key in store.list(f"{run}/model/") if key.endswith(".pb")]
     return {int(key.rpartition("_")[2].removesuffix(".pb")) for key in left}
 

@@ -120,6 +120,20 @@ def race(folder: Path, lidar: bool = False) -> Path:
     return write(folder, keys, linear(inputs, weights, "probabilities"))
 
 
+def bright_rows(folder: Path) -> Path:
+    """Of a colour camera whose filters leave the lower half, black or white: the brighter one of its two rows."""
+    rows = np.repeat(np.eye(2), 4, axis=0)
+    above, below = np.zeros((4, 4, 3), int), np.zeros((4, 4, 3), int)
+    above[2], below[3], below[0] = 255, 255, 255
+    keys = policy(
+        environment="donkey", algorithm="dqn", normalisation=None, action={"kind": "discrete", "n": 2},
+        observation={"shape": [4, 4, 3], "dtype": "uint8", "low": 0, "high": 255},
+        preprocess=["to_float", "rgb_to_y", "crop(2, 4, 0, 4)", "binarise(100)", "add_channel"],
+        examples=[{"observation": seen.tolist(), "action": row} for row, seen in enumerate((above, below))],
+    )  # fmt: skip
+    return write(folder, keys, linear({"observation": (2, 4, 1)}, rows))
+
+
 def bright(left: bool, size: tuple[int, int] = (ROWS, COLUMNS)) -> np.ndarray:
     """A picture (rows, columns) with one bright half."""
     picture = np.full(size, 20, np.uint8)

@@ -46,6 +46,7 @@ def test_what_the_stages_write_is_read():
         ({"normalisation": {"mean": [0.0], "std": [1.0]}}, "normalisation is not for this observation"),
         ({"normalisation": {"mean": [0.0, 0.0], "std": [1.0, 0.0]}}, "std"),
         ({"normalisation": {"mean": [0.0, float("nan")], "std": [1.0, 1.0]}}, "finite"),
+        ({"preprocess": ["to_float"]}, "instead of normalisation"),
         ({"scaled": True}, "discrete actions that are scaled"),
     ],
 )
@@ -94,6 +95,18 @@ def test_a_model_that_agrees_with_its_examples_is_warm(tmp_path):
     assert warm(policies.continuous(tmp_path / "continuous")) == 0
     assert warm(policies.race(tmp_path / "race")) == 1
     assert warm(policies.race(tmp_path / "lidar", lidar=True)) == 0
+    assert warm(policies.bright_rows(tmp_path / "filtered")) == 2
+
+
+def test_filters_that_are_not_known_or_do_not_fit_are_told(tmp_path):
+    folder = policies.bright_rows(tmp_path)
+    kept = (folder / "policy.json").read_text()
+    (folder / "policy.json").write_text(kept.replace("binarise(100)", "guess(100)"))
+    with pytest.raises(UserError, match="guess"):
+        warm(folder)
+    (folder / "policy.json").write_text(kept.replace('"add_channel"', '"add_channel", "rgb_to_y"'))
+    with pytest.raises(UserError, match="rgb_to_y does not take"):
+        warm(folder)
 
 
 @pytest.mark.parametrize(
