@@ -163,6 +163,8 @@ def _fault(state: str, endpoint: ClusterEndpoint, waited_s: float) -> UserError:
 
 
 def _refused(error: ApiException, method: str, path: str) -> UserError:
+    if error.status == 404 and "/serving.kserve.io/" in path:
+        return UserError("the cluster has no KServe", "install KServe there, or take BACKEND=kubernetes")
     try:
         reason = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Runs of the race pipeline on a cluster through the command, as a user starts them."""
+"""Runs of the pipelines on a cluster through the command, as a user starts them."""
 
 import base64
 import contextlib
@@ -21,6 +21,16 @@ from kuberacer.run.remote.stores import runs_store
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
 TINY = ("--minutes", "0.2", "--steps", "512", "--cars", "8", "--trials", "1", "--track", "pebble")
+OWN = Path(__file__).parents[2] / "presets" / "own"
+ENVIRONMENT_STAGES = ["train_environment", "freeze_graph", "evaluate_environment", "publish_environment"]
+RAIL = (
+    "--pipeline", "mountain_car", "--environment", f"{OWN / 'environment.py'}:Rail", "--preset", str(OWN / "preset.py"),
+    "--steps", "1500", "--copies", "4", "--episodes", "2",
+)  # fmt: skip
+DONKEY = {
+    "improve_steps": 250, "heatup_steps": 40, "evaluation_steps": 50, "evaluation_episodes": 2, "batch_size": 16,
+    "steps_between_evaluation_periods": 100, "num_training_per_episode": 1,
+}  # fmt: skip
 BUCKET = "kuberacer-tests"
 PATIENCE_S = 420  # for a machine with other things to do
 TYPO = "def reward_function(params):\n    return float(params['speeed'])\n"
@@ -84,6 +94,18 @@ def check_folder(run: Command) -> None:
     assert all(Path(path).exists() for path in record["outputs"].values())
     assert any(line.startswith("train: iteration 1") for line in run.lines), run.lines
     assert run.lines[-4].startswith("laps completed: ")
+
+
+def check_environment_folder(run: Command, *files: str) -> None:
+    """The files and the record of a pipeline on another environment are those of a local run."""
+    folder, record = run.out / "latest", run.record
+    for name in ("model/policy.json", "model/model.onnx", "evaluation_metrics.json", "model_card.md", *files):
+        assert (folder / name).stat().st_size > 0, name
+    assert [stage["name"] for stage in record["stages"]] == ENVIRONMENT_STAGES
+    assert {stage["status"] for stage in record["stages"]} == {"succeeded"}
+    assert (record["status"], record["trials"]) == ("succeeded", 2)
+    assert any(line.startswith("train_environment: iteration ") for line in run.lines), run.lines
+    assert any(line.startswith("return ") and line.endswith(" over 2 episodes") for line in run.lines), run.lines
 
 
 def need_image(cluster: Cluster) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from race_runs import TINY, TYPO, Command, check_folder, need_image, secrets
+from race_runs import RAIL, TINY, TYPO, Command, check_environment_folder, check_folder, need_image, secrets
 
 from kuberacer.run.remote.argo import ArgoEngine
 from kuberacer.run.remote.cluster import Cluster
@@ -62,6 +62,12 @@ def test_a_run_leaves_what_a_local_run_leaves(start: Callable[..., Command], clu
     found = workflow(cluster, run)
     assert found is not None
     assert found["metadata"]["labels"]["kuberacer.io/run"] == run.record["run"]
+
+
+def test_an_environment_of_ones_own_is_trained_and_published(start: Callable[..., Command]) -> None:
+    run = start("run", "--backend", "argo", *RAIL)
+    assert run.end() == 0, run.errors
+    check_environment_folder(run, "reward_plot.png", "intermediate")
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """The race pipeline on a real Kubeflow Pipelines, through the command."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from race_runs import TINY, TYPO, Command, check_folder, need_image, secrets
+from race_runs import DONKEY, RAIL, TINY, TYPO, Command, check_environment_folder, check_folder, need_image, secrets
 
 from kuberacer.run.remote.cluster import Cluster
 from kuberacer.run.remote.kfp import MINIO_SECRET, KfpEngine
@@ -65,6 +66,19 @@ def test_figures_pages_and_texts_show_in_kubeflow(first: Command, cluster: Clust
     for task in ("train", "evaluate"):
         assert found[task, "metrics"].type == "system.Metrics"
         assert found[task, "metrics"].metadata
+
+
+def test_an_environment_of_ones_own_is_trained_and_published(start: Callable[..., Command]) -> None:
+    run = start("run", "--backend", "kfp", *RAIL)
+    assert run.end() == 0, run.errors
+    check_environment_folder(run, "reward_plot.png", "intermediate")
+
+
+def test_a_donkey_car_is_trained_and_published(start: Callable[..., Command]) -> None:
+    given = ("--pipeline", "donkey_cte", "--hyperparameters", json.dumps(DONKEY), "--copies", "3", "--episodes", "2")
+    run = start("run", "--backend", "kfp", *given)
+    assert run.end() == 0, run.errors
+    check_environment_folder(run, "plots/reward_distribution.png")
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:

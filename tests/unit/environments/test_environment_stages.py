@@ -40,6 +40,7 @@ def published(tmp_path_factory: pytest.TempPathFactory):
             "environment": "own_environment:Line", "source": OWN, "preset": small, "hyperparameters": SETTINGS,
             "copies": 4, "run": "line", "checkpoint": place / "checkpoint", "intermediate": place / "intermediate",
             "history": place / "history.jsonl", "reward_plot": place / "reward.png", "summary": place / "summary.json",
+            "plots": place / "plots",
         }  # fmt: skip
         run(train_environment, **trained)
         run(train_environment, **{**trained, "steps": 900})  # goes on
