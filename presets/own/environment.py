@@ -12,14 +12,14 @@ import gymnasium
 import numpy as np
 
 STEP_S = 0.1
-PUSH = 1.0  # m/s²
+PUSH = 1.0  # m/s^2
 LENGTH = 2.0  # m to both sides
 LONGEST = 100  # steps
 
 
 class Rail(gymnasium.Env):
     """Observation: where the cart is, m from the middle; its speed, m/s; where the mark is. Actions: push it back,
-    nothing, push it on. Reward: minus the distance from the mark and a little of the speed; −10 for the rail's end."""
+    nothing, push it on. Reward: minus the distance from the mark and a little of the speed; -10 for the rail's end."""
 
     metadata: ClassVar = {"render_modes": ["rgb_array"]}
     # What the numbers mean, for the model card and for who asks the policy; may be left out.

@@ -58,8 +58,8 @@ def put(cluster: Cluster, namespace: str, run: str, folder: Path, network: bytes
 def command(deployed: str, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("endpoints") / "out"
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        whole = [sys.executable, "-m", "kuberacer.run.cli", *words, "--backend", "kubernetes", "--out", str(out)]
+    def run(*words: str, backend: str = "kubernetes") -> subprocess.CompletedProcess[str]:
+        whole = [sys.executable, "-m", "kuberacer.run.cli", *words, "--backend", backend, "--out", str(out)]
         environment = {**os.environ, "KUBERACER_NAMESPACE": deployed}
         return subprocess.run(whole, capture_output=True, text=True, timeout=2 * PATIENCE_S, env=environment)
 
@@ -71,6 +71,7 @@ def nothing_left(deployed: str) -> Iterator[None]:
     """No endpoint outlives its test."""
     yield
     kubectl("-n", deployed, "delete", "deployment", "-l", SELECTOR, "--wait=false")
+    kubectl("-n", deployed, "delete", "inferenceservice", "-l", SELECTOR, "--wait=false", check=False)
     until(lambda: left(deployed) == "", lambda: left(deployed))
 
 
@@ -136,6 +137,23 @@ def test_it_deletes_itself_and_all_that_it_owns(command: Run, deployed: str) -> 
         said = kubectl("-n", deployed, "auth", "can-i", verb, what, who, check=False)
         assert said.strip().splitlines()[-1] == allowed, (verb, what)
     until(lambda: left(deployed) == "", lambda: left(deployed))
+
+
+def test_kserve_serves_it_and_it_deletes_itself(command: Run, deployed: str, cluster: Cluster) -> None:
+    if cluster.find("/apis/serving.kserve.io/v1beta1") is None:
+        none = command("deploy-endpoint", "--run", "car", backend="kserve")
+        assert none.stderr.splitlines()[-2:] == [
+            "error: the cluster has no KServe", "remedy: install KServe there, or take BACKEND=kubernetes"
+        ]  # fmt: skip
+        pytest.skip("the cluster has no KServe; that it is told was seen")
+    done = command("deploy-endpoint", "--run", "car", "--expires", "60s", backend="kserve")
+    assert done.returncode == 0, done.stderr
+    assert f"address: http://endpoint-car-predictor.{deployed}.svc/v1/models/car" in done.stdout.splitlines()
+    assert (asked(command, "[0.5, -0.5]")["meaning"], asked(command, "[-0.5, 0.5]")["meaning"]) == ("left", "right")
+    (listed,) = command("endpoints").stdout.splitlines()
+    assert listed.startswith("car  ")
+    services = f"/apis/serving.kserve.io/v1beta1/namespaces/{deployed}/inferenceservices"
+    until(lambda: not cluster.items(services) and left(deployed) == "", lambda: left(deployed))
 
 
 def test_a_model_that_cannot_be_served_is_told_and_nothing_is_left(command: Run, deployed: str) -> None:

@@ -50,7 +50,7 @@ def test_it_is_trained_frozen_measured_and_published(trained):
     assert list((folder / "intermediate" / "gifs").glob("episode-*_score-*.gif"))
     assert list((folder / "evaluation-gifs").glob("*.gif"))
     assert any(line.startswith("train_environment: iteration ") for line in lines)
-    assert any(re.fullmatch(r"return -\d+\.\d over 3 episodes", line) for line in lines)
+    assert any(re.fullmatch(r"return -\d+\.\d\d over 3 episodes", line) for line in lines)
 
 
 def test_a_checkpoint_is_evaluated_again_without_training(trained):

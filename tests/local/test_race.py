@@ -53,7 +53,9 @@ class Run(Watched):
 
     @property
     def record(self) -> dict[str, Any]:
-        return dict(json.loads((self.out / "latest" / "run.json").read_text()))
+        """Of this run, as its first line names it; others may have begun since."""
+        name = next((line.split()[1] for line in self.lines if line.startswith("run ")), "latest")
+        return dict(json.loads((self.out / name / "run.json").read_text()))
 
 
 @pytest.fixture(scope="module")

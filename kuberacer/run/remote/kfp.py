@@ -284,9 +284,10 @@ def _kfp_errors(what: str, missing_is_fine: bool = False) -> Iterator[None]:
         if error.status == 404:
             raise NotThere(f"Kubeflow Pipelines has no such run: it cannot {what}", "see its page") from error
         cause = (words.strip().splitlines() or ["it does not say why"])[0][:600]  # a stack comes below
-        raise UserError(
-            f"Kubeflow Pipelines cannot {what}: {cause}", "see the log of its API server (ml-pipeline)"
-        ) from error
+        remedy = "see the log of its API server (ml-pipeline)"
+        if "RuntimeManifest" in cause:  # MariaDB's words for characters that its table's encoding does not have
+            remedy = "its database keeps ASCII only: give files without other characters, or make it utf8mb4"
+        raise UserError(f"Kubeflow Pipelines cannot {what}: {cause}", remedy) from error
     except (urllib3.exceptions.HTTPError, OSError, RuntimeError) as error:
         raise UserError(
             f"Kubeflow Pipelines cannot {what}: {str(error).splitlines()[0]}",

@@ -108,7 +108,7 @@ def test_a_preset_as_deepracer_users_write_it(make_agent, algorithm):
         ),
     ],
 )
-def test_deepracers_networks_in_two_towers(make_agent, network, shapes):
+def test_deepracers_networks_in_two_towers(make_agent, whole_networks, network, shapes):
     """rl_coach's Dense after a convolution acts on each position's channels: it is small, the middleware is large."""
     metadata = CONTINUOUS.replace('{"action_space"', f'{{"neural_network": "{network}", "action_space"', 1)
     agent = make_agent("clipped_ppo", metadata=metadata, preset=None)
@@ -220,7 +220,7 @@ def test_a_preset_takes_stereo_and_a_lidar(make_agent):
 
 
 @pytest.mark.parametrize("network", ["DEEP_CONVOLUTIONAL_NETWORK_SHALLOW", "DEEP_CONVOLUTIONAL_NETWORK_DEEP"])
-def test_a_lidar_has_two_dense_layers_beside_the_camera(make_agent, network):
+def test_a_lidar_has_two_dense_layers_beside_the_camera(make_agent, whole_networks, network):
     metadata = STEREO_AND_SECTORS.replace('{"action_space"', f'{{"neural_network": "{network}", "action_space"', 1)
     agent = make_agent("clipped_ppo", metadata=metadata, preset=None)
     shapes = {variable.op.name: tuple(variable.shape.as_list()) for variable in agent.coach.saved_variables}

@@ -160,4 +160,4 @@ def test_name_of_an_image(image: str) -> None:
 def test_an_image_without_an_environment_is_named_with_the_way_to_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unity:1") as caught:
         Environments(tmp_path).of("kuberacer/unity:1")
-    assert "venv" in caught.value.remedy
+    assert caught.value.remedy == f"run `make {tmp_path.name}/unity/.ready`"
