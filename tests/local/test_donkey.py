@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,27 @@ def test_mlflow_has_it_in_a_file_of_this_machine(trained):
     assert (Path(place) / "plots" / "reward_distribution.png").exists()
     assert list(Path(place).glob("*_Step-*.ckpt.index"))
     assert any(line.endswith(f"MLflow has it as run {run_id}") for line in lines)
+
+
+def test_its_policy_is_served_with_the_presets_filters(trained, tmp_path: Path):
+    """The server answers the policy's own examples before it is ready."""
+    out, _ = trained
+    policy = json.loads((out / "latest" / "model" / "policy.json").read_text())
+    example = policy["examples"][0]
+
+    def command(*words: str) -> str:
+        whole = [sys.executable, "-m", "kuberacer.run.cli", *words, "--out", str(out)]
+        ended = subprocess.run(whole, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    try:
+        said = command("deploy-endpoint", "--run", "latest", "--name", "donkey", "--port", "0").splitlines()
+        address = next(line.removeprefix("address: ") for line in said if line.startswith("address: "))
+        body = json.dumps({"instances": [example["observation"]]}).encode()
+        request = urllib.request.Request(f"{address}:predict", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            (found,) = json.load(answer)["predictions"]
+    finally:
+        command("delete-endpoint", "--name", "donkey")
+    assert abs(found["action"][0] - example["action"][0]) < 1e-3
