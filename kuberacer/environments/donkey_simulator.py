@@ -72,6 +72,7 @@ class DonkeySimulator:
         self._send(protocol.control(0.0, 0.0))
         self._send(protocol.reset_car())
         began = time.monotonic()
+        self._frame("reset")  # from before the car was put back
         seen = self._frame("reset")
         while time.monotonic() - began < PATIENCE_S["reset"]:
             before, seen = seen, self.drive(0.0, 0.0)

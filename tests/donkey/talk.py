@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import sys
-import time
 
 import numpy as np
 
@@ -38,7 +37,6 @@ def main() -> None:
 
         env = DonkeyCar(simulator=program, throttle=THROTTLE, settle_seconds=0.0)
         env.reset()
-        time.sleep(1)  # as gym-donkeycar does: a frame that is under way has come then, and is not taken for the first
         for angle in steering:
             frame, _, _, _, info = env.step(np.array([angle], np.float32))
             rows.append(seen(frame, info))
