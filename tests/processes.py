@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-PATIENCE_S = 300  # for a machine with other things to do; nothing is expected to take long
+PATIENCE_S = 900  # for a machine with other things to do; nothing is expected to take long
 
 
 def running(process: psutil.Process) -> bool:

@@ -33,6 +33,8 @@ TINY = (
     "--training-videos",
     "1",
 )
+# Of short iterations, for those that wait for some.
+LONG = ("--track", "pebble", "--cars", "8", "--minutes", "9", "--hyperparameters", '{"rollout_steps": 512}')
 
 
 @dataclass(kw_only=True)
@@ -179,7 +181,7 @@ def test_a_finished_run_resumed_repeats_nothing(first: Run, start: Callable[...,
 
 
 def test_a_killed_stage_ends_the_run_which_goes_on_when_resumed(first: Run, start: Callable[..., Run]) -> None:
-    run = start("--track", "pebble", "--cars", "8", "--trials", "1", "--minutes", "9", "--seed", "1")
+    run = start(*LONG, "--trials", "1", "--seed", "1")
     run.wait_for("train: iteration 3")  # the first iteration's checkpoint is in the store by then
     name = run.record["run"]
     assert statuses(run.record)["validate_reward"] == ("succeeded", True)
@@ -201,7 +203,7 @@ def test_a_killed_stage_ends_the_run_which_goes_on_when_resumed(first: Run, star
 def test_an_interrupted_run_ends_with_a_remedy_and_leaves_no_process(
     first: Run, start: Callable[..., Run], number: signal.Signals, after: str
 ) -> None:
-    run = start("--track", "pebble", "--cars", "8", "--minutes", "9")
+    run = start(*LONG)
     run.wait_for(after)
     while statuses(run.record)["train"][0] != "running":
         time.sleep(0.05)
@@ -216,7 +218,7 @@ def test_an_interrupted_run_ends_with_a_remedy_and_leaves_no_process(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 def test_a_killed_command_takes_its_processes_with_it(first: Run, start: Callable[..., Run]) -> None:
-    run = start("--track", "pebble", "--cars", "8", "--minutes", "9")
+    run = start(*LONG)
     run.wait_for("validate_reward: ")
     run.look()
     os.kill(run.process.pid, signal.SIGKILL)
