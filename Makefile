@@ -50,9 +50,11 @@ $(ENVS)/deepracer/.ready: images/deepracer/requirements.lock $(ENVS)/uv/.ready
 	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
 	@touch $@
 
-# The live view's server. A third environment: web servers are nothing that stages or the command line need.
-$(ENVS)/watch/.ready: images/watch/requirements.lock $(ENVS)/uv/.ready
-	@echo "  watch: the live view's server"
+# The live view's server and the model server: web servers are nothing that stages or the command line need.
+$(ENVS)/watch/.ready: SERVER := the live view's server
+$(ENVS)/serve/.ready: SERVER := the model server
+$(ENVS)/watch/.ready $(ENVS)/serve/.ready: $(ENVS)/%/.ready: images/%/requirements.lock $(ENVS)/uv/.ready
+	@echo "  $*: $(SERVER)"
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
@@ -72,14 +74,6 @@ $(ENVS)/unity/.ready: $(wildcard images/unity/*.lock) $(ENVS)/uv/.ready
 	@$(@D)/bin/python -c 'import ray.rllib.algorithms.ppo, torch.onnx, onnxruntime, matplotlib.pyplot' 2>/dev/null # bytecode
 	@touch $@
 
-# The model server's; its processes outlive the command that starts them.
-$(ENVS)/serve/.ready: images/serve/requirements.lock $(ENVS)/uv/.ready
-	@echo "  serve: the model server"
-	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
-	@$(INSTALL) $(@D)/bin/python -r $<
-	@echo $(CURDIR) >$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kuberacer.pth
-	@touch $@
-
 $(ENVS)/serve/.tests: tests/serve.lock $(ENVS)/serve/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
@@ -88,7 +82,8 @@ $(ENVS)/%/.tests: tests/requirements.lock $(ENVS)/%/.ready
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
 
-$(ENVS)/lint/.ready: tests/lint.lock $(ENVS)/uv/.ready
+# What tests/<name>.lock alone makes: lint, a real MLflow server, gym-donkeycar to compare with (it wants the old gym), a browser's driver.
+$(patsubst %,$(ENVS)/%/.ready,lint mlflow donkey browser): $(ENVS)/%/.ready: tests/%.lock $(ENVS)/uv/.ready
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
@@ -104,23 +99,6 @@ $(ENVS)/analysis/.ready: tests/analysis.lock $(ENVS)/uv/.ready
 setup: $(ENVS)/race/.ready $(ENVS)/race/.kernels $(ENVS)/tools/.ready ## make the environments (the other targets do it when needed)
 
 $(ENVS)/peers/.ready: tests/bench/peers.lock $(ENVS)/uv/.ready
-	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
-	@$(INSTALL) $(@D)/bin/python -r $<
-	@touch $@
-
-# A real MLflow server for the tests.
-$(ENVS)/mlflow/.ready: tests/mlflow.lock $(ENVS)/uv/.ready
-	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
-	@$(INSTALL) $(@D)/bin/python -r $<
-	@touch $@
-
-# gym-donkeycar itself, to compare with: it wants the old gym.
-$(ENVS)/donkey/.ready: tests/donkey.lock $(ENVS)/uv/.ready
-	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
-	@$(INSTALL) $(@D)/bin/python -r $<
-	@touch $@
-
-$(ENVS)/browser/.ready: tests/browser.lock $(ENVS)/uv/.ready
 	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
 	@$(INSTALL) $(@D)/bin/python -r $<
 	@touch $@
