@@ -35,7 +35,19 @@ class PolicyFile:
     version: int = VERSION
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return _text(asdict(self))
+
+
+def of_run(text: str, run: str, graph: str | None = None) -> str:
+    """policy.json as it is published: with its run, and with its graph's file where that has another name."""
+    policy = json.loads(text) | {"run": run}
+    if graph is not None:
+        policy["graph"] = policy["graph"] | {"file": graph}
+    return _text(policy)
+
+
+def _text(policy: dict[str, Any]) -> str:
+    return json.dumps(policy, indent=1) + "\n"
 
 
 def digest(folder: Path) -> str:

@@ -18,7 +18,7 @@ from kuberacer.errors import UserError, run_main
 from kuberacer.formats import car_archive
 from kuberacer.formats.checkpoints_json import CheckpointEntry, Checkpoints
 from kuberacer.formats.policy import FILENAME as POLICY
-from kuberacer.formats.policy import ONNX
+from kuberacer.formats.policy import ONNX, of_run
 from kuberacer.formats.race_result import METRICS, RESULT, RaceResult, TrackResult
 from kuberacer.formats.reward_document import DOCUMENT_NAME, is_document
 from kuberacer.report import history, model_card
@@ -152,9 +152,8 @@ def make_model_folder(options: argparse.Namespace) -> None:
     graph = f"model_{iteration}.pb"
     shutil.copyfile(options.model / "model.pb", folder / graph)
     shutil.copyfile(options.model / ONNX, folder / ONNX)
-    policy = json.loads((options.model / POLICY).read_text(encoding="utf-8"))
-    policy |= {"run": options.run, "graph": {**policy["graph"], "file": graph}}
-    write(folder / POLICY, json.dumps(policy, indent=1) + "\n")
+    policy = (options.model / POLICY).read_text(encoding="utf-8")
+    write(folder / POLICY, of_run(policy, options.run, graph))
     best = json.loads(options.summary.read_text(encoding="utf-8"))["best"]
     entry = CheckpointEntry(name, best["progress"], time.time())
     # The folder holds the best checkpoint only: whoever goes on from it goes on from there.

@@ -14,6 +14,7 @@ import numpy as np
 from kuberacer.coach.environment_model import EnvironmentModel
 from kuberacer.errors import run_main
 from kuberacer.formats.policy import FILENAME as POLICY
+from kuberacer.formats.policy import of_run
 from kuberacer.report import took as taken
 from kuberacer.report.model_card import digest
 from kuberacer.settings import StoreSettings
@@ -70,9 +71,9 @@ def make_model_folder(options: argparse.Namespace, model: EnvironmentModel) -> N
     folder: Path = options.model_folder
     for source in (options.checkpoint, options.model):
         shutil.copytree(source, folder, dirs_exist_ok=True)
-    told = json.loads((options.model / POLICY).read_text(encoding="utf-8"))
-    if told["examples"]:  # the stage that froze it has played them
-        write(folder / POLICY, json.dumps({**told, "run": options.run}, indent=1) + "\n")
+    frozen = (options.model / POLICY).read_text(encoding="utf-8")
+    if json.loads(frozen)["examples"]:  # the stage that froze it has played them
+        write(folder / POLICY, of_run(frozen, options.run))
         return
     from kuberacer.coach.frozen_policy import FrozenPolicy  # not at the top: only rl_coach's policies need TensorFlow
 
