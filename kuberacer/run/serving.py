@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kuberacer.endpoint import EXPIRES, PORT
+from kuberacer.run.options import Out
 from kuberacer.run.record import run_named
 
 
@@ -20,7 +21,6 @@ class Place(StrEnum):
 Run = Annotated[str, typer.Option("--run", help="The run whose endpoint it is: its name, or `latest`.")]
 Name = Annotated[str, typer.Option(help="The endpoint's name.")]
 Where = Annotated[Place, typer.Option(help="This machine, or the cluster of your kubeconfig: by itself, or by KServe.")]
-Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
 
 
 def deploy_endpoint(

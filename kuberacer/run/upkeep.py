@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from kuberacer.run.options import Out
 from kuberacer.run.record import run_named
 
 Run = Annotated[str, typer.Argument(help="A run: its name, or `latest`.")]
-Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
 
 
 def clean(
