@@ -1,11 +1,8 @@
 """Real servers of policies, in threads."""
 
 import contextlib
-import http.client
 import json
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,30 +12,13 @@ import uvicorn
 
 from kuberacer.endpoint import Endpoint
 from kuberacer.serve.start import server_of, warm_app
+from tests import web_servers
 
 NAME = "served"
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class Client:
-    def __init__(self, port: int):
-        self.port = port
-
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
-            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-            answer = connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-
-    def send(self, body: bytes, **headers: str) -> Answer:
+class Client(web_servers.Client):
+    def send(self, body: bytes, **headers: str) -> web_servers.Answer:
         return self.ask(f"/v1/models/{NAME}:predict", "POST", body, **{"content_type": "application/json", **headers})
 
     def predict(self, *instances: Any) -> list[dict[str, Any]]:
@@ -64,20 +44,11 @@ Serve = Callable[..., Running]
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """serve(folder, **of the Endpoint) -> a server of the model in the folder."""
-    running: list[Running] = []
+    with contextlib.ExitStack() as stack:
 
-    def start(folder: Path, **keys: Any) -> Running:
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = server_of(warm_app(folder, Endpoint(NAME, **keys)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        running.append(Running(Client(listener.getsockname()[1]), server, thread))
-        until = time.monotonic() + 60
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.01)
-        return running[-1]
+        def start(folder: Path, **keys: Any) -> Running:
+            server = server_of(warm_app(folder, Endpoint(NAME, **keys)))
+            port, thread = stack.enter_context(web_servers.in_thread(server))
+            return Running(Client(port), server, thread)
 
-    yield start
-    for each in running:
-        each.server.should_exit = True
-        each.thread.join(30)
+        yield start
