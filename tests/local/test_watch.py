@@ -15,7 +15,8 @@ import pytest
 from tests.processes import PATIENCE_S, Watched
 
 WATCH = Path(sys.prefix).parent / "watch" / "bin" / "python"
-TINY = ("--minutes", "0", "--steps", "3000", "--cars", "8", "--trials", "1", "--track", "pebble")
+SHORT = ("--cars", "8", "--hyperparameters", '{"rollout_steps": 768}')
+TINY = ("--minutes", "0", "--steps", "1536", *SHORT, "--trials", "1", "--track", "pebble")
 
 
 def started(command: list[str]) -> Watched:

@@ -3,25 +3,7 @@ import pytest
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from tests.unit.coach.presets import small_preset
-
-
-@pytest.fixture(scope="module", autouse=True)
-def narrow_networks():
-    """Nearly all weights of DeepRacer's networks are the middleware's: a narrow one leaves every path as it is, in a
-    fraction of the time."""
-    from kuberacer.coach import deepracer_preset
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(deepracer_preset, "MIDDLEWARE_UNITS", 32)
-        yield
-
-
-@pytest.fixture
-def whole_networks(monkeypatch):
-    """DeepRacer's own width."""
-    from kuberacer.coach import deepracer_preset
-
-    monkeypatch.setattr(deepracer_preset, "MIDDLEWARE_UNITS", 512)
+from tests.unit.networks import narrow_networks, whole_networks  # noqa: F401
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kuberacer.sim.track import Track
+from tests.unit.networks import narrow_networks  # noqa: F401
 
 
 @pytest.fixture(scope="session")

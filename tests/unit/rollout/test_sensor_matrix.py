@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kuberacer.coach import deepracer_preset, frozen_checks
+from kuberacer.coach import frozen_checks
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import build_agent
 from kuberacer.coach.compat.tensorflow_names import tf
@@ -138,8 +138,6 @@ def agent_of(combination: Combination) -> Agent:
 @pytest.mark.parametrize("combination", everything() if FULL else covering(), ids=str)
 def test_it_is_trained_frozen_and_driven(combination: Combination, ring: Track, tmp_path: Path, monkeypatch) -> None:
     if not FULL:
-        # Nearly all weights are the middleware's: a small one leaves every path as it is, in a fifth of the time.
-        monkeypatch.setattr(deepracer_preset, "MIDDLEWARE_UNITS", 32)
         # Its conversion takes longer than the rest; tests/unit/coach/test_freeze.py has it for every kind of input.
         monkeypatch.delitem(frozen_checks.RUNTIMES, "onnxruntime")
     metadata, agent = combination.metadata, agent_of(combination)

@@ -20,6 +20,7 @@ from kuberacer.formats.simtrace import episodes, read_trace
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import load_track
 from kuberacer.store.client import ObjectStore
+from tests.unit.networks import narrow_networks  # noqa: F401
 from tests.unit.rollout.seaweed import seaweed
 
 OUTPUTS = {
