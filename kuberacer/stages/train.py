@@ -2,21 +2,19 @@
 
 import argparse
 import json
-import os
 import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.build import build_agent
-from kuberacer.coach.device import device, memory_in_words
+from kuberacer.coach.device import memory_in_words
 from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
@@ -24,39 +22,31 @@ from kuberacer.coach.user_preset import Preset
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.race_config import RaceConfig
 from kuberacer.reward.open_reward import Reward
-from kuberacer.rollout.assemble import Episodes, PlayedElsewhere
-from kuberacer.rollout.broker import TrainerBroker
 from kuberacer.rollout.checkpointing import Checkpointing
 from kuberacer.rollout.collector import Collector
 from kuberacer.rollout.deepracer_sim import given_simulators, time_trials_only
-from kuberacer.rollout.distributed import DistributedTrainer
 from kuberacer.rollout.entrants import Entrant
-from kuberacer.rollout.fragment import Fragment
-from kuberacer.rollout.handout import Handout, Setup
+from kuberacer.rollout.handout import Setup
 from kuberacer.rollout.laps import Lap
 from kuberacer.rollout.live import Live
-from kuberacer.rollout.local_workers import LocalWorkers
 from kuberacer.rollout.model_files import METADATA
 from kuberacer.rollout.model_folder import HYPERPARAMETERS
 from kuberacer.rollout.own_pod import in_cluster
 from kuberacer.rollout.race_rules import lap_rules, scene_of, training_rules
-from kuberacer.rollout.records import Records, TrainingRecords
-from kuberacer.rollout.redis_server import RedisServer
+from kuberacer.rollout.records import Records
 from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer
 from kuberacer.rollout.training_rivals import TrainingRivals
-from kuberacer.rollout.training_videos import Lookout, TrainingVideos, filmed, played_elsewhere
-from kuberacer.rollout.workers import RedisAddress, Workers
+from kuberacer.rollout.training_videos import Lookout, TrainingVideos
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import Track
 from kuberacer.stages import train_live
 from kuberacer.stages.train_arguments import arguments
+from kuberacer.stages.train_distributed import train_distributed
 from kuberacer.stages.train_outputs import collect
 from kuberacer.stages.train_pretrained import begin_with, model_metadata, pretrained_model
+from kuberacer.stages.train_shared import begins, resume, say, stop
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.log_copy import LogCopy, log_key
-from kuberacer.usage import METER
-
-LEAVE_S = 23.0  # after SIGTERM; a node that is drained kills soon after
 
 
 def main() -> None:
@@ -108,7 +98,10 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
                     None if given_simulators() else lambda graph: drive(graph, setup, rivals),
                 )
             if options.rollout_workers:
-                progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints, live)
+                progress = train_distributed(
+                    options, setup, rivals, hyper, agent, records, checkpoints, live,
+                    lambda graph: drive(graph, setup, rivals),
+                )  # fmt: skip
             else:
                 with setup.reward_process(cars) as reward:
                     begins(agent, f"{cars} cars, reward {reward.path}")
@@ -116,26 +109,6 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
             checkpoints.wait()
             collect(options, metadata, hyper, agent, progress, records, checkpoints)
         agent.close()
-
-
-def begins(agent: Agent, played: str) -> None:
-    """The sign that training has begun: the first iteration's line comes only after it."""
-    print(f"progress: training on {device()} in {agent.precision}, {played}", flush=True)
-
-
-def stop(*_: object) -> NoReturn:
-    """A drain, a deadline, Ctrl-C: leave the loop and send the checkpoint that is on its way, within LEAVE_S."""
-    last = threading.Timer(LEAVE_S, os._exit, [130])
-    last.daemon = True
-    last.start()
-    raise KeyboardInterrupt
-
-
-def resume(checkpoints: Checkpointing, records: TrainingRecords) -> None:
-    iteration = checkpoints.restore_last()
-    if iteration is not None:
-        seconds = records.progress().seconds
-        print(f"progress: goes on after iteration {iteration} ({seconds:.0f} s of training so far)", flush=True)
 
 
 def train(
@@ -160,9 +133,6 @@ def train(
     budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
     if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
         return progress
-
-    def say(line: str) -> None:
-        print(f"progress: {line}", flush=True)
 
     def keep(turn: Iteration, done: Progress) -> None:
         checkpoints.keep(turn, done, lambda: records.write_trace(turn.iteration, collector.trace, track.length))
@@ -211,116 +181,6 @@ def rollout_setup(
         rivals=rivals.models,
         color=race.cars[0].color,
     )
-
-
-def train_distributed(
-    options: argparse.Namespace,
-    setup: Setup,
-    rivals: TrainingRivals,
-    hyper: Hyperparameters,
-    agent: Agent,
-    records: Records,
-    checkpoints: Checkpointing,
-    live: Live,
-) -> Progress:
-    progress = records.progress()
-    checkpoints.bring_best(progress)
-    budget = Budget(options.minutes, options.steps, hyper["term_cond_max_episodes"], hyper["term_cond_avg_score"])
-    if budget.used(progress.seconds, agent.total_steps) >= 1 and progress.best is not None:
-        return progress
-    track = setup.track()
-
-    def say(line: str) -> None:
-        print(f"progress: {line}", flush=True)
-
-    def keep(turn: Iteration, done: Progress, trace: PlayedElsewhere) -> None:
-        checkpoints.keep(turn, done, lambda: records.write_trace(turn.iteration, trace, track.length))
-        train_live.tell(live, turn, done, budget)
-
-    def told(iteration: int, lap: Lap) -> None:
-        records.set_lap(iteration, lap)
-        checkpoints.set_lap(iteration, lap)
-
-    def film(iteration: int, fragments: list[Fragment]) -> None:
-        if filmed(iteration, options.training_videos):
-            videos.draw(iteration, played_elsewhere(track, fragments, iteration))
-
-    handout = Handout(checkpoints.store, options.run)
-    for graph in rivals.graphs.values():
-        handout.rival(graph)
-    image = image_of_pods(options, setup.environment)
-    with (
-        TrainingVideos(options.run, checkpoints.work, checkpoints.store, say) as videos,
-        redis_for_rollouts(image) as redis,
-        closing(workers_for(options, image, redis.address, checkpoints.work)) as workers,
-        closing(TrainerBroker(redis.address, options.run, say=say)) as broker,
-        closing(TrainerBroker(redis.address, options.run, patience_s=1.0)) as heard,
-    ):
-        live.workers, live.doing = heard.workers, "drives"
-        begins(agent, f"{options.rollout_workers} rollout workers")
-        trainer = DistributedTrainer(
-            agent=agent,
-            broker=broker,
-            handout=handout,
-            workers=workers,
-            count=options.rollout_workers,
-            setup=setup,
-            budget=budget,
-            work=checkpoints.work,
-            freeze=checkpoints.freeze,
-            drive_laps=lambda graph: laps_of(graph, setup, setup.entrants(rivals.graphs.__getitem__)),
-            keep=keep,
-            told=told,
-            film=film,
-            saw=live.see_fragment,
-            say=say,
-            progress=progress,
-            episodes=Episodes(max(progress.next_episode, records.next_episode())),
-        )
-        try:
-            return trainer.run()
-        finally:
-            account(workers, broker)
-
-
-def account(workers: Workers, broker: TrainerBroker) -> None:
-    """Note what pods of workers had and used. Children of this process are counted by it."""
-    held = workers.held()
-    if held.pods:
-        used = 0.0
-        with suppress(UserError):
-            used = sum(seen.cpu_s for seen in broker.workers())
-        METER.add_rollouts(held, used)
-
-
-def redis_for_rollouts(image: str) -> RedisServer:
-    """On a cluster, where the workers reach it by a Service, on all of the pod's addresses."""
-    if image:
-        from kuberacer.rollout.cluster_workers import REDIS_PORT
-
-        return RedisServer("0.0.0.0", "127.0.0.1", REDIS_PORT)
-    return RedisServer()
-
-
-def image_of_pods(options: argparse.Namespace, environment: dict[str, Any]) -> str:
-    """The image of the workers' pods; '' where workers are processes of this machine.
-
-    That which build_sim_image has put into a registry, when it did: it has the modules of the reward.
-    """
-    if not in_cluster():
-        return ""
-    if environment.get("kind") == "image":
-        return str(environment["reference"])
-    return options.rollout_image or os.environ.get("KUBERACER_IMAGE_ROLLOUT", "")
-
-
-def workers_for(options: argparse.Namespace, image: str, redis: RedisAddress, work: Path) -> Workers:
-    """Pods of the image, else processes of this machine."""
-    if image:
-        from kuberacer.rollout.cluster_workers import ClusterWorkers
-
-        return ClusterWorkers.of_this_pod(options.run, image, options.queue)
-    return LocalWorkers(options.run, redis, StoreSettings.from_environment().environment(), work / "worker-logs")
 
 
 def drive(graph: Path, setup: Setup, rivals: TrainingRivals) -> Lap:

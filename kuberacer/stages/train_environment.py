@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.checkpoint_files import HYPERPARAMETERS, PRESET
-from kuberacer.coach.device import device, memory_in_words
+from kuberacer.coach.device import memory_in_words
 from kuberacer.coach.environment_model import FILENAME, EnvironmentModel
 from kuberacer.coach.environment_preset import EnvironmentPreset
 from kuberacer.coach.frozen_policy import FrozenPolicy
@@ -27,8 +27,8 @@ from kuberacer.stages import mlflow_checkpoint
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.environment_arguments import add_environment, open_preset, with_given
 from kuberacer.stages.mlflow_tracking import TrackedRun, shown
-from kuberacer.stages.train import resume, stop
 from kuberacer.stages.train_environment_outputs import INTERMEDIATE, collect, tracked_files
+from kuberacer.stages.train_shared import begins, resume, say, stop
 from kuberacer.store.client import ObjectStore
 
 EVALUATION_SEED = 1_000_000  # apart from the training's: the same starts at every iteration
@@ -103,10 +103,6 @@ class Training:
         return found
 
 
-def say(line: str) -> None:
-    print(f"progress: {line}", flush=True)
-
-
 def progress_line(turn: Iteration, progress: Progress, budget: Budget) -> str:
     """One line an iteration: episodes, return, evaluation, best, steps/s, time left."""
     used = budget.used(progress.seconds, turn.steps)
@@ -153,7 +149,7 @@ def main() -> None:
             pretrained = begin(options, agent, checkpoints, records, Path(work))
             tracked = track(options, preset, model)
             played = f"{options.copies} {'copy' if options.copies == 1 else 'copies'} of {name}"
-            say(f"training on {device()} in {agent.precision}, {played}")
+            begins(agent, played)
             training = Training(options, preset, environments, model, agent, records, checkpoints, tracked)
             with tracked.ending() if tracked else nullcontext():
                 progress = training.run()
