@@ -204,3 +204,12 @@ def test_dockerfiles_end_small_and_unprivileged(name):
     assert ("USER 10001:0" in last) == (name != "builder")
     assert "pip install" not in last
     assert "gcc" not in text
+
+
+def test_the_trainer_for_gpus_has_what_the_other_has():
+    cpu, gpu = ((ROOT / "images" / name / "Dockerfile").read_text() for name in ("race", "race-gpu"))
+    told = cpu.replace("for CPUs", "for NVIDIA GPUs").replace("images/build race", "images/build race-gpu")
+    told = told.replace("images/race/requirements", "images/race-gpu/requirements").replace(
+        "IMAGE=race", "IMAGE=race-gpu"
+    )
+    assert gpu == told.replace("kuberacer/race", "kuberacer/race-gpu")
