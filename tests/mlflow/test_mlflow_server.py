@@ -24,7 +24,7 @@ from kuberacer.rollout.environment_records import CSV
 from kuberacer.rollout.trainer import Iteration
 from kuberacer.stages import mlflow_checkpoint, train_environment
 from kuberacer.stages.mlflow_tracking import TrackedRun, client_of
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 ROOT = Path(__file__).parents[2]
 OWN = (ROOT / "tests" / "unit" / "environments" / "own.py").read_text(encoding="utf-8")

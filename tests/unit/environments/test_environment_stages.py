@@ -14,7 +14,7 @@ from kuberacer.coach.frozen_policy import FrozenPolicy
 from kuberacer.rollout.environment_records import CSV
 from kuberacer.stages import evaluate_environment, freeze_graph, publish_environment, train_environment
 from kuberacer.store.client import ObjectStore
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 OWN = (Path(__file__).parent / "own.py").read_text(encoding="utf-8")
 PRESET = (Path(__file__).parents[3] / "presets" / "environments" / "mountain_car_dqn.py").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ import pytest
 from kuberacer.errors import UserError
 from kuberacer.rllib.player_files import bring_player
 from kuberacer.store.client import ObjectStore
+from tests.seaweed import seaweed
 from tests.unit.rllib.players import write_player
-from tests.unit.rollout.seaweed import seaweed
 
 
 @pytest.fixture(scope="module")

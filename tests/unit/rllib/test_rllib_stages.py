@@ -20,8 +20,8 @@ from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
 from tests import processes
 from tests.processes import Watched
+from tests.seaweed import seaweed
 from tests.unit.rllib.players import write_player
-from tests.unit.rollout.seaweed import seaweed
 
 processes.PATIENCE_S = 900  # starting Ray and torch is work
 QUICK = '{"num_epochs": 2, "num_env_runners": 1, "fcnet_hiddens": [32]}'

@@ -23,8 +23,8 @@ from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.trace import TraceRecorder
 from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
+from tests.seaweed import seaweed
 from tests.unit.rollout.fragments import made_up
-from tests.unit.rollout.seaweed import seaweed
 
 RUN = "oval-1"
 

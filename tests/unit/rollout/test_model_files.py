@@ -13,7 +13,7 @@ from kuberacer.rollout.model_files import check_model, fetch_graph, fetch_model,
 from kuberacer.settings import StoreSettings
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 LAP = {"laps": 1, "completed": True, "seconds": 20.0, "progress": 100.0}

@@ -16,7 +16,7 @@ from kuberacer.rollout.pretrained import fetch, metadata_for
 from kuberacer.settings import StoreSettings
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 LAP = {"laps": 1, "completed": True, "seconds": 20.0, "progress": 100.0}

@@ -21,7 +21,7 @@ from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.scene import Scene
 from kuberacer.sim.track import Track
 from kuberacer.store.client import ObjectStore
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 STRAIGHT = 2

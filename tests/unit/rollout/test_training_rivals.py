@@ -22,7 +22,7 @@ from kuberacer.rollout.simulator import equipment
 from kuberacer.rollout.training_rivals import TrainingRivals
 from kuberacer.sim.track import Track
 from kuberacer.store.client import ObjectStore
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 REWARD = "def reward_function(params):\n    return params['speed'] + params['objects_distance'][0]\n"

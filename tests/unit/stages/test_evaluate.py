@@ -20,8 +20,8 @@ from kuberacer.formats.simtrace import episodes, read_trace
 from kuberacer.settings import StoreSettings
 from kuberacer.sim.track import load_track
 from kuberacer.store.client import ObjectStore
+from tests.seaweed import seaweed
 from tests.unit.networks import narrow_networks  # noqa: F401
-from tests.unit.rollout.seaweed import seaweed
 
 OUTPUTS = {
     "evaluation-metrics": "metrics.json",

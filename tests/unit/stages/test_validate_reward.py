@@ -10,7 +10,7 @@ import pytest
 
 from kuberacer.sim.track import load_track
 from kuberacer.store.client import ObjectStore
-from tests.unit.rollout.seaweed import seaweed
+from tests.seaweed import seaweed
 
 TAIL = "\n\n\ndef reward_function(params):\n    return 1.0\n"
 HEAD = "import math\n\n\ndef reward_function(params):\n"  # the body begins on line 5

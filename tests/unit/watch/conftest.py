@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 import uvicorn
 
-from kuberacer.settings import StoreSettings
-from kuberacer.store.client import ObjectStore
-from kuberacer.store.server import SeaweedServer
 from kuberacer.watch.app import make_app
 from kuberacer.watch.runs import Runs
 from tests import web_servers
+from tests.seaweed import settings, store  # noqa: F401
 
 
 class Client(web_servers.Client):
@@ -54,21 +52,6 @@ def serve() -> Iterator[Callable[..., Client]]:
             return Client(stack.enter_context(web_servers.in_thread(uvicorn.Server(config)))[0])
 
         yield start
-
-
-@pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
-    with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
-        assert server.settings is not None
-        yield server.settings
-
-
-@pytest.fixture
-def store(settings: StoreSettings) -> ObjectStore:
-    """The server's bucket, empty."""
-    store = ObjectStore(settings)
-    store.delete_all(list(store.list()))
-    return store
 
 
 @pytest.fixture
