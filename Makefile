@@ -207,8 +207,8 @@ test-unity: setup $(ENVS)/unity/.tests ## pass the tests of RLlib and Unity play
 	@$(ENVS)/unity/bin/python -m pytest $(UNITY_TESTS)
 
 .PHONY: test-matrix
-test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours)
-	@KUBERACER_TEST_MATRIX=full $(RACE_PYTHON) -m pytest tests/unit/rollout/test_sensor_matrix.py
+test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours), or a part of them: [PART=3/8]
+	@KUBERACER_TEST_MATRIX=$(or $(PART),1/1) $(RACE_PYTHON) -m pytest -n auto --maxprocesses 4 tests/unit/rollout/test_sensor_matrix.py
 
 .PHONY: test-analysis
 test-analysis: setup $(ENVS)/analysis/.tests ## read a real run with PyPI's deepracer-utils and with the notebook (two minutes)
