@@ -39,10 +39,19 @@ def test_bounded_values_come_to_the_network_in_minus_one_to_one(pairs, data):
     shares = data.draw(st.lists(st.floats(0, 1), min_size=len(pairs), max_size=len(pairs)))
     values = np.clip(space.low + np.array(shares, np.float32) * (space.high - space.low), space.low, space.high)
     seen = model.normalised(values[None])
-    wide = space.high > space.low
+    width, size = space.high - space.low, np.maximum(np.abs(space.low), np.abs(space.high))
+    wide, narrow = width > 1e-4 * size + 1e-29, width < 1e-6 * size + 1e-31
     assert seen.dtype == np.float32
     assert (np.abs(seen[0][wide]) <= 1 + 1e-2).all()
-    assert (seen[0][~wide] == values[~wide]).all()
+    assert (seen[0][narrow] == values[narrow]).all()
+
+
+@pytest.mark.parametrize("pair", [[0.0, 1.4e-45], [1e6, 1e6 + 0.0625], [0.5, 0.5]])
+def test_bounds_that_float32_hardly_tells_apart_leave_values_as_they_are(pair):
+    space = box([pair])
+    model = model_of(space, spaces.Discrete(2))
+    for value in (space.low, space.high):
+        assert (model.normalised(value[None]) == value).all()
 
 
 def test_values_without_bounds_stay_as_they_are():
