@@ -163,7 +163,10 @@ class EnvironmentModel(_Part):
         if self.observation.dtype == "uint8" or self.preprocess:
             return None
         pairs = list(zip(self.observation.low, self.observation.high, strict=True))
-        bounded = [(low, high) if _told_apart(low, high) else None for low, high in pairs]
+        bounded = [
+            (low, high) if low is not None and high is not None and _told_apart(low, high) else None
+            for low, high in pairs
+        ]
         return {
             "mean": [(pair[0] + pair[1]) / 2 if pair else 0.0 for pair in bounded],
             "std": [(pair[1] - pair[0]) / 2 if pair else 1.0 for pair in bounded],
@@ -216,8 +219,6 @@ def _action(environment: str, space: Any, meaning: Any) -> DiscreteActions | Con
     )
 
 
-def _told_apart(low: float | None, high: float | None) -> bool:
-    """Whether there are bounds and float32, in which is computed, has room between them."""
-    if low is None or high is None:
-        return False
+def _told_apart(low: float, high: float) -> bool:
+    """Whether float32, in which is computed, has room between them."""
     return high - low > max(1e-5 * max(abs(low), abs(high)), 1e-30)
