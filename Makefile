@@ -188,8 +188,9 @@ UNITY_TESTS := tests/unit/rllib
 SERVE_TESTS := tests/unit/serve
 RACE_TESTS := $(filter-out tests/unit/run tests/unit/store $(WATCH_TESTS) $(UNITY_TESTS) $(SERVE_TESTS),$(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/)))))
 
+PROCESSES := -n auto --maxprocesses 4
 # A file's tests stay in one process: their fixtures (servers, trained models) are made once.
-SPREAD := -n auto --maxprocesses 4 --dist loadfile
+SPREAD := $(PROCESSES) --dist loadfile
 
 .PHONY: test
 test: setup $(ENVS)/race/.tests $(ENVS)/tools/.tests $(ENVS)/watch/.tests $(ENVS)/serve/.tests ## set everything up and pass the tests
@@ -208,7 +209,7 @@ test-unity: setup $(ENVS)/unity/.tests ## pass the tests of RLlib and Unity play
 
 .PHONY: test-matrix
 test-matrix: setup $(ENVS)/race/.tests ## train, freeze and drive every combination of sensors, network, learner and stack (hours), or a part of them: [PART=3/8]
-	@KUBERACER_TEST_MATRIX=$(or $(PART),1/1) $(RACE_PYTHON) -m pytest -n auto --maxprocesses 4 tests/unit/rollout/test_sensor_matrix.py
+	@KUBERACER_TEST_MATRIX=$(or $(PART),1/1) $(RACE_PYTHON) -m pytest $(PROCESSES) tests/unit/rollout/test_sensor_matrix.py
 
 .PHONY: test-analysis
 test-analysis: setup $(ENVS)/analysis/.tests ## read a real run with PyPI's deepracer-utils and with the notebook (two minutes)

@@ -25,6 +25,12 @@ AllowedImports = Annotated[
 Which = Annotated[str | None, typer.Option(help="Which checkpoint of the model: best or last. Default: best.")]
 Race = Annotated[Path | None, typer.Option(help="The race: DeepRacer's training YAML. Default: a time trial.")]
 EvaluationRace = Annotated[Path | None, typer.Option(help="YAML whose keys replace those of --race in the evaluation.")]
+Algorithm = Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")]
+Metadata = Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")]
+Cars = Annotated[int | None, typer.Option(min=1, help="Cars that drive at once.")]
+PendingMinutes = Annotated[
+    float, typer.Option(min=0.1, help="On a cluster: how long a stage's pod may wait before the run is ended.")
+]
 Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
 
 

@@ -7,7 +7,21 @@ import typer
 
 from kuberacer.errors import UserError
 from kuberacer.run import given
-from kuberacer.run.options import AllowedImports, Backend, EvaluationRace, Out, Race, Requirements, Reward, Track, Which
+from kuberacer.run.options import (
+    Algorithm,
+    AllowedImports,
+    Backend,
+    Cars,
+    EvaluationRace,
+    Metadata,
+    Out,
+    PendingMinutes,
+    Race,
+    Requirements,
+    Reward,
+    Track,
+    Which,
+)
 from kuberacer.run.record import read_record, run_named
 
 if TYPE_CHECKING:
@@ -19,11 +33,11 @@ def run(
     reward: Reward = None,
     race: Race = None,
     evaluation: EvaluationRace = None,
-    algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
+    algorithm: Algorithm = None,
     hyperparameters: Annotated[
         str | None, typer.Option(help="DeepRacer's hyperparameters.json, or an environment's: a file, or its text.")
     ] = None,
-    metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
+    metadata: Metadata = None,
     preset: Annotated[
         Path | None,
         typer.Option(help="rl_coach preset, a Python file: it decides on the algorithm."),
@@ -36,7 +50,7 @@ def run(
     minutes: Annotated[float | None, typer.Option(min=0, help="How long to train. 0: until --steps.")] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Stop training after so many steps. 0: no limit.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
-    cars: Annotated[int | None, typer.Option(min=1, help="Cars that drive at once.")] = None,
+    cars: Cars = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Laps of the evaluation.")] = None,
     off_track_penalty: Annotated[
         float | None, typer.Option(min=0, help="Seconds for each time off the track in the evaluation.")
@@ -63,9 +77,7 @@ def run(
     backend: Annotated[
         Backend | None, typer.Option(help="Where the stages run. Default: this machine (where RUN ran, with --resume).")
     ] = None,
-    pending_minutes: Annotated[
-        float, typer.Option(min=0.1, help="On a cluster: how long a stage's pod may wait before the run is ended.")
-    ] = 15.0,
+    pending_minutes: PendingMinutes = 15.0,
     detach: Annotated[
         bool, typer.Option("--detach", help="On a cluster: submit the run and leave; --resume RUN follows it.")
     ] = False,
@@ -158,22 +170,20 @@ def sweep(
     ] = None,
     track: Track = None,
     reward: Reward = None,
-    algorithm: Annotated[str | None, typer.Option(help="clipped_ppo, sac or dqn.")] = None,
-    metadata: Annotated[Path | None, typer.Option(help="DeepRacer's model_metadata.json.")] = None,
+    algorithm: Algorithm = None,
+    metadata: Metadata = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="How long to train each trial. 0: until --steps.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Steps of each trial at most. 0: no limit.")] = None,
-    cars: Annotated[int | None, typer.Option(min=1, help="Cars that drive at once.")] = None,
+    cars: Cars = None,
     rollout_workers: Annotated[
         int | None, typer.Option(min=0, help="Workers that drive cars for each trainer. 0: it drives them itself.")
     ] = None,
     requirements: Requirements = None,
     allowed_imports: AllowedImports = None,
     backend: Annotated[Backend | None, typer.Option(help="Where the stages run. Default: this machine.")] = None,
-    pending_minutes: Annotated[
-        float, typer.Option(min=0.1, help="On a cluster: how long a stage's pod may wait before the run is ended.")
-    ] = 15.0,
+    pending_minutes: PendingMinutes = 15.0,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with an earlier sweep: its name, or `latest`.")
     ] = None,

@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
             resume(checkpoints, records)
             rivals = TrainingRivals.fetch(race, Path(work))
             setup = rollout_setup(options, race, rivals, metadata, source, environment, agent)
+            laps = partial(drive, setup=setup, rivals=rivals)
             if model is not None:
                 begin_with(
                     model,
@@ -95,13 +97,10 @@ def learn(options: argparse.Namespace, store: ObjectStore) -> None:
                     agent,
                     checkpoints,
                     # The real simulator drives its laps beside the training; this one is not driven there.
-                    None if given_simulators() else lambda graph: drive(graph, setup, rivals),
+                    None if given_simulators() else laps,
                 )
             if options.rollout_workers:
-                progress = train_distributed(
-                    options, setup, rivals, hyper, agent, records, checkpoints, live,
-                    lambda graph: drive(graph, setup, rivals),
-                )  # fmt: skip
+                progress = train_distributed(options, setup, rivals, hyper, agent, records, checkpoints, live, laps)
             else:
                 with setup.reward_process(cars) as reward:
                     begins(agent, f"{cars} cars, reward {reward.path}")
