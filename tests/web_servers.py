@@ -46,6 +46,7 @@ def in_thread(server: uvicorn.Server) -> Iterator[tuple[int, threading.Thread]]:
     until = time.monotonic() + 60
     while not server.started and time.monotonic() < until:
         time.sleep(0.01)
+    assert server.started, "the server did not start within a minute"
     try:
         yield listener.getsockname()[1], thread
     finally:

@@ -40,7 +40,7 @@ def test_bounded_values_come_to_the_network_in_minus_one_to_one(pairs, data):
     values = np.clip(space.low + np.array(shares, np.float32) * (space.high - space.low), space.low, space.high)
     seen = model.normalised(values[None])
     width, size = space.high - space.low, np.maximum(np.abs(space.low), np.abs(space.high))
-    wide, narrow = width > 1e-4 * size + 1e-29, width < 1e-6 * size + 1e-31
+    wide, narrow = width > 2e-5 * size + 2e-30, width < np.maximum(0.9e-5 * size, 0.9e-30)
     assert seen.dtype == np.float32
     assert (np.abs(seen[0][wide]) <= 1 + 1e-2).all()
     assert (seen[0][narrow] == values[narrow]).all()

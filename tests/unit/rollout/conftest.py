@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kuberacer.sim.track import Track
+from tests.seaweed import settings, store  # noqa: F401
 from tests.unit.networks import narrow_networks  # noqa: F401
 
 

@@ -5,7 +5,7 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +21,11 @@ from kuberacer.rollout.fragment import Tag
 from kuberacer.rollout.live import FORGOTTEN_S, MOST_CARS, MOST_POINTS, Live, cars_of, png
 from kuberacer.rollout.redis_server import RedisServer
 from kuberacer.rollout.trace import TraceRecorder
-from kuberacer.settings import StoreSettings
 from kuberacer.store.client import ObjectStore
 from tests.seaweed import seaweed
 from tests.unit.rollout.fragments import made_up
 
 RUN = "oval-1"
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
-    with seaweed(tmp_path_factory.mktemp("live")) as found:
-        yield found
-
-
-@pytest.fixture
-def store(settings: StoreSettings) -> ObjectStore:
-    store = ObjectStore(settings)
-    store.delete_all(list(store.list(f"{RUN}/")))
-    return store
 
 
 def told(store: ObjectStore, key: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Models out of a real object store: which checkpoint, and what is refused."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,14 @@ from kuberacer.rollout.model_files import check_model, fetch_graph, fetch_model,
 from kuberacer.settings import StoreSettings
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
-from tests.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 LAP = {"laps": 1, "completed": True, "seconds": 20.0, "progress": 100.0}
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
-    with seaweed(tmp_path_factory.mktemp("seaweed")) as found:
-        yield found
-
-
 @pytest.fixture
-def store(settings: StoreSettings) -> ObjectStore:
+def store(store: ObjectStore) -> ObjectStore:
     """The server's bucket with a run that has models of three iterations and was published: its best one is 2."""
-    store = ObjectStore(settings)
-    store.delete_all(list(store.list()))
     for iteration in (1, 2, 7):
         store.put_bytes(f"run/model/model_{iteration}.pb", f"graph {iteration}".encode())
     best = CheckpointEntry("2_Step-4096.ckpt", 100.0, 0.0)

@@ -1,7 +1,6 @@
 """The model that a training begins with: out of a real object store, and against the run's metadata."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from kuberacer.rollout.pretrained import fetch, metadata_for
 from kuberacer.settings import StoreSettings
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
-from tests.seaweed import seaweed
 
 METADATA = ModelMetadata.default("clipped_ppo")
 LAP = {"laps": 1, "completed": True, "seconds": 20.0, "progress": 100.0}
@@ -31,19 +29,6 @@ def listed(best: str, last: str) -> str:
 def model_files(*names: str) -> dict[str, bytes]:
     files = {f"{name}{part}": f"{name}{part}".encode() for name in names for part in PARTS}
     return files | {"model_metadata.json": METADATA.to_json().encode()}
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreSettings]:
-    with seaweed(tmp_path_factory.mktemp("seaweed")) as found:
-        yield found
-
-
-@pytest.fixture
-def store(settings: StoreSettings) -> ObjectStore:
-    store = ObjectStore(settings)
-    store.delete_all(list(store.list()))
-    return store
 
 
 @pytest.mark.parametrize("place", ["club/model/", "club/"])
