@@ -33,26 +33,43 @@ def outline(name: str, length: float, width: float, closed: bool, **lines: Any) 
     return {"name": name, "length": round(length, 3), "width": round(width, 3), "closed": closed, **points}
 
 
-def to_bytes(value: Any) -> bytes:
-    """JSON that every reader takes."""
-    return json.dumps(finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def to_text(value: Any) -> str:
+    """JSON that every reader takes: null for a number that JSON does not know."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # rare, and to look for it takes longer than to write the text
+        return json.dumps(_finite(value), separators=(",", ":"))
+
+
+def to_value(text: str | bytes) -> Any:
+    """What a JSON text says, None for every number that is not finite. Raises ValueError, RecursionError."""
+    return json.loads(text, parse_constant=_none, parse_float=_finite_number)
 
 
 def read(text: bytes) -> dict[str, Any] | None:
     """The object that a text holds; None for what is none, or is not JSON."""
     try:
-        value = json.loads(text)
+        value = to_value(text)
     except (ValueError, RecursionError):
         return None
-    return finite(value) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def finite(value: Any) -> Any:
+def _none(_: str) -> None:
+    return None
+
+
+def _finite_number(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _finite(value: Any) -> Any:
     """The same with None for every number that JSON does not know: a diverged loss is no fault of the page."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): finite(each) for key, each in value.items()}
+        return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(each) for each in value]
+        return [_finite(each) for each in value]
     return value

@@ -137,12 +137,14 @@ class Live:
                     self.watched = age is not None and age < WATCHED_S
                 if self.watched or now >= beat:
                     beat = now + BEAT_S
-                    self.store.put_bytes(live.now_key(self.run), live.to_bytes(self.snapshot()), "application/json")
+                    self.store.put_bytes(
+                        live.now_key(self.run), live.to_text(self.snapshot()).encode(), "application/json"
+                    )
                 self.wanted = self.watched
 
     def _tell_about(self) -> None:
         with contextlib.suppress(UserError):
-            self.store.put_bytes(live.about_key(self.run), live.to_bytes(self.about), "application/json")
+            self.store.put_bytes(live.about_key(self.run), live.to_text(self.about).encode(), "application/json")
 
 
 def cars_of(seen: list[np.ndarray]) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The runs of a folder: those that go on through their own stores, those that have ended by what they left there."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from kuberacer.errors import UserError
-from kuberacer.formats.live import finite, outline
+from kuberacer.formats import live
 from kuberacer.formats.race_result import RESULT
 from kuberacer.sim.track import load_track
 from kuberacer.store.client import AwayError, NotFoundError
@@ -224,7 +223,7 @@ def track_outline(record: Record, folder: Path) -> dict[str, Any] | None:
         track = load_track(str(kept) if kept.is_file() else record.track)
     except (UserError, OSError):
         return None
-    return outline(
+    return live.outline(
         record.track or track.name, track.length, track.width, track.closed,
         center=track.center, inner=track.inner, outer=track.outer,
     )  # fmt: skip
@@ -255,11 +254,7 @@ def _bytes(path: Path) -> bytes | None:
 
 def _json(path: Path) -> dict[str, Any]:
     """What a file of a run says; {} for what is no JSON object, such as one that somebody cut off."""
-    try:
-        value = json.loads(_read(path))
-    except (ValueError, RecursionError):
-        return {}
-    return finite(value) if isinstance(value, dict) else {}
+    return live.read(_read(path)) or {}
 
 
 def _read(path: Path) -> bytes:

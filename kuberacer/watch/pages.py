@@ -5,13 +5,12 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from kuberacer.errors import UserError
-from kuberacer.formats.live import finite
+from kuberacer.formats.live import to_text
 
 COMMENT_S = 15.0
 RETRY_MS = 2000
@@ -139,4 +138,4 @@ class Feeds:
 def event(name: str, data: Any, number: int | None = None) -> bytes:
     """JSON has no line breaks, so one data line is enough. number: the event's id."""
     head = "" if number is None else f"id: {number}\n"
-    return f"{head}event: {name}\ndata: {json.dumps(finite(data), separators=(',', ':'))}\n\n".encode()
+    return f"{head}event: {name}\ndata: {to_text(data)}\n\n".encode()

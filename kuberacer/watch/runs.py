@@ -1,12 +1,11 @@
 """What the server shows of runs, whichever place they come from."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kuberacer.formats.live import finite
+from kuberacer.formats.live import to_value
 from kuberacer.formats.race_result import RaceResult
 from kuberacer.store.client import NotFoundError
 from kuberacer.watch.log_tail import LogTail
@@ -73,7 +72,7 @@ def listed(source: Runs) -> list[dict[str, Any]]:
 def trials(result: bytes | None) -> list[dict[str, Any]]:
     """The trials of the model that was evaluated, from its race_result.json; [] where none can be read."""
     try:
-        race = RaceResult.of(json.loads(result or b"{}"))
+        race = RaceResult.of(to_value(result or b"{}"))
         return [
             {
                 "track": track.track, "trial": trial.trial, "status": trial.status, "progress": trial.progress,
@@ -102,4 +101,4 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     """(columns, rows) of a history; what the learner reports is `learning.<name>`."""
     flat = [{**row, **{f"learning.{k}": v for k, v in (row.get("learning") or {}).items()}} for row in rows]
     columns = list(dict.fromkeys(name for row in flat for name in row if name != "learning"))
-    return columns, finite([[row.get(name) for name in columns] for row in flat])
+    return columns, [[row.get(name) for name in columns] for row in flat]

@@ -1,6 +1,5 @@
 """A run as its object store knows it: about, history, the moment, the log (kuberacer.formats.live, docs/store.md)."""
 
-import json
 import time
 from typing import Any
 
@@ -89,9 +88,9 @@ def rows_of(text: bytes) -> list[dict[str, Any]]:
     rows = []
     for line in text.splitlines():
         try:
-            row = json.loads(line)
+            row = live.to_value(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and isinstance(row.get("iteration"), int):
-            rows.append(live.finite(row))
+            rows.append(row)
     return rows

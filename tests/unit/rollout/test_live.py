@@ -147,7 +147,7 @@ def test_however_many_cars_the_message_stays_small():
     found = cars_of([rows(60, 40) for _ in range(10)])
     assert len(found) == MOST_CARS
     assert sum(len(car["trail"]) for car in found) <= MOST_POINTS
-    assert len(live.to_bytes({"cars": found})) < 200_000
+    assert len(live.to_text({"cars": found})) < 200_000
 
 
 def test_a_way_ends_where_its_episode_began():

@@ -27,7 +27,7 @@ def train(store: ObjectStore, run: str, rows: list[dict[str, Any]], state: str =
         "run": run, "track": OUTLINE, "race_type": "TIME_TRIAL", "algorithm": "clipped_ppo", "seed": 1,
         "settings": {"cars": 2}, "state": state, "started": time.time() - 60, "ended": None, "error": None,
     }  # fmt: skip
-    store.put_bytes(live.about_key(run), live.to_bytes(about))
+    store.put_bytes(live.about_key(run), live.to_text(about).encode())
     keep(store, run, rows)
     moment(store, run, len(rows))
 
@@ -46,7 +46,7 @@ def moment(store: ObjectStore, run: str, iteration: int, **more: Any) -> None:
         "time": time.time(), "doing": "drives", "iteration": iteration, "seconds_left": 30.0, "steps_per_second": 900.0,
         "cars": [car], "workers": None, "camera": {"png": "iVBORw0KGgo="}, **more,
     }  # fmt: skip
-    store.put_bytes(live.now_key(run), live.to_bytes(now))
+    store.put_bytes(live.now_key(run), live.to_text(now).encode())
 
 
 def publish(store: ObjectStore, run: str, lap: float) -> None:

@@ -13,7 +13,7 @@ from kuberacer.watch.bucket import BucketRuns
 
 
 def about(store, run, **more):
-    store.put_bytes(live.about_key(run), live.to_bytes({"run": run, "started": 1.0, **more}))
+    store.put_bytes(live.about_key(run), live.to_text({"run": run, "started": 1.0, **more}).encode())
 
 
 def test_runs_by_their_state(store):
