@@ -7,6 +7,7 @@ from kuberacer.coach.actor_agent import ActorAgent
 from kuberacer.coach.agent import Agent
 from kuberacer.coach.algorithms import ALGORITHMS, WITHOUT_PRESET
 from kuberacer.coach.coach_graph import build_graph
+from kuberacer.coach.compat.tensorflow_names import without_noise
 from kuberacer.coach.hyperparameters import Hyperparameters
 from kuberacer.coach.metadata import ModelMetadata
 from kuberacer.coach.ppo import ClippedPPO
@@ -56,12 +57,13 @@ def build_agent(
         manager, inputs = deepracer_preset.graph_manager(metadata, hyper), metadata.inputs(hyper["stack_size"])
     exploration.check(manager.agent_params.exploration, metadata.algorithm, metadata.continuous)
     batch_size = next(iter(manager.agent_params.network_wrappers.values())).batch_size
-    coach = build_graph(
-        manager,
-        metadata,
-        inputs=inputs,
-        seed=seed,
-        threads=threads or len(os.sched_getaffinity(0)),
-        precision=resolve_precision(precision or hyper["precision"], batch_size),
-    )
-    return agent_class(metadata.algorithm)(coach, metadata, hyper, cars, seed)
+    with without_noise():  # of the graph's first calls
+        coach = build_graph(
+            manager,
+            metadata,
+            inputs=inputs,
+            seed=seed,
+            threads=threads or len(os.sched_getaffinity(0)),
+            precision=resolve_precision(precision or hyper["precision"], batch_size),
+        )
+        return agent_class(metadata.algorithm)(coach, metadata, hyper, cars, seed)

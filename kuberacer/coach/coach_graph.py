@@ -100,10 +100,18 @@ def build_graph(
     # A class attribute of rl_coach remembers variable scopes by name, across graphs.
     GeneralTensorFlowNetwork.variable_scopes_dict.clear()
 
-    def create_session(_: Any) -> None:
-        graph_manager.set_session(tf.Session(config=session_config(threads, precision)))
+    def create_session(task_parameters: Any) -> None:
+        """rl_coach's own has one thread and no bf16, and adds an assignment of every variable, to restore by. It also
+        initialises all variables anew for each network, by an operation of its own: here once."""
+        session = tf.Session(config=session_config(threads, precision))
+        session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        for wrapper in graph_manager.level_managers[0].agents["agent"].networks.values():
+            for network in (wrapper.online_network, wrapper.target_network):
+                if network is not None:
+                    network.init_op = []
+        graph_manager.set_session(session)
 
-    graph_manager._create_session_tf = create_session  # rl_coach's own has one thread and no bf16
+    graph_manager.create_session = create_session
     graph = tf.Graph()
     said = io.StringIO()
     with graph.as_default(), tempfile.TemporaryDirectory() as folder:

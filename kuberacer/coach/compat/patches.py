@@ -48,6 +48,37 @@ def _embedder(module: types.ModuleType) -> None:
     kind.__call__ = call
 
 
+def _architecture(module: types.ModuleType) -> None:
+    """rl_coach differentiates every output of a network by every input and every weight: half of the time that its
+    graph takes to build. What they hold is made when it is first read; only its own SAC, DDPG and TD3 read it."""
+    kind = module.TensorFlowArchitecture
+    plain = kind._create_gradient_ops
+    made_late = ("gradients_wrt_inputs", "gradients_weights_ph", "weighted_gradients")
+
+    def create(self: Any) -> None:
+        outputs, self.outputs = self.outputs, []
+        plain(self)
+        self.outputs = outputs
+        for name in made_late:
+            delattr(self, name)
+
+    def missing(self: Any, name: str) -> Any:
+        if name not in made_late:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        with self.total_loss.graph.as_default():
+            self.gradients_wrt_inputs = [
+                {key: tf.gradients(output, given) for key, given in self.inputs.items()} for output in self.outputs
+            ]
+            self.gradients_weights_ph = [tf.placeholder(tf.float32, output.shape) for output in self.outputs]
+            self.weighted_gradients = [
+                tf.gradients(output, self.weights, weight)
+                for output, weight in zip(self.outputs, self.gradients_weights_ph, strict=True)
+            ]
+        return vars(self)[name]
+
+    kind._create_gradient_ops, kind.__getattr__ = create, missing
+
+
 def _utils(module: types.ModuleType) -> None:
     """rl_coach starts two server processes for the locks of a memory. One process is all there is here: its locks do,
     and nothing is left behind when it is killed."""
@@ -71,6 +102,7 @@ AFTER_IMPORT: dict[str, Callable[[types.ModuleType], None]] = {
     "rl_coach.spaces": _spaces,
     "rl_coach.utils": _utils,
     "rl_coach.filters.observation.observation_crop_filter": _crop_filter,
+    "rl_coach.architectures.tensorflow_components.architecture": _architecture,
     "rl_coach.architectures.tensorflow_components.layers": _layers,
     "rl_coach.architectures.tensorflow_components.embedders.embedder": _embedder,
 }

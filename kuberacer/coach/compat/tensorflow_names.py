@@ -9,12 +9,16 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-_NOISE = ("All log messages before absl::InitializeLog", "oneDNN custom operations are on")
+_NOISE = (
+    "All log messages before absl::InitializeLog",
+    "oneDNN custom operations are on",
+    "only on platforms with AVX-512",
+)
 
 
 @contextlib.contextmanager
-def _without_import_noise() -> Iterator[None]:
-    """Two lines that TensorFlow's C++ side writes at every import are dropped; the rest of stderr follows after it."""
+def without_noise() -> Iterator[None]:
+    """Lines that TensorFlow's C++ side writes though nothing is wrong are dropped; the rest of stderr follows after."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as written:
@@ -40,7 +44,7 @@ def _load() -> Any:
     if "tensorflow" not in sys.modules:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # makes TensorFlow look for tf_keras, which is not installed
     try:
-        with _without_import_noise():
+        with without_noise():
             import tensorflow
     finally:
         os.environ.pop("TF_USE_LEGACY_KERAS", None)

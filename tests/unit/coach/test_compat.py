@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import kuberacer.coach  # noqa: F401  installs the hook
 from kuberacer.coach.compat import gym_names
 from kuberacer.coach.compat.hook import load_source
 from kuberacer.coach.compat.logger_table import Table
-from kuberacer.coach.compat.tensorflow_names import tf
+from kuberacer.coach.compat.tensorflow_names import tf, without_noise
 
 
 def in_new_process(code):
@@ -25,6 +26,7 @@ assert not hasattr(tensorflow, "placeholder")
 with pytest.raises(ImportError): import gym
 with pytest.raises(ImportError): import distutils.dir_util, distutils.nothing
 assert "pandas" not in sys.modules and "keras" not in sys.modules and "matplotlib" not in sys.modules
+assert "scipy.signal" not in sys.modules
 """
     if sys.version_info < (3, 12):
         code = code.replace("with pytest.raises(ImportError): import distutils.dir_util, distutils.nothing\n", "")
@@ -158,3 +160,10 @@ def test_multivariate_normal_is_right():
     for value, wanted in zip(found, (exact.logpdf(at), exact.entropy(), divergence, exact.pdf(at)), strict=False):
         assert float(value[0]) == pytest.approx(float(wanted))
     np.testing.assert_allclose(found[-1].std(axis=0)[0], deviation[0], rtol=0.1)
+
+
+def test_what_tensorflow_says_though_nothing_is_wrong_is_dropped_and_the_rest_is_not(capfd):
+    with without_noise():
+        os.write(2, b"E0000 util.cc:131] oneDNN supports DT_INT32 only on platforms with AVX-512. Falling back\n")
+        os.write(2, b"E0000 a fault\n")
+    assert capfd.readouterr().err == "E0000 a fault\n"
