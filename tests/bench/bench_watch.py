@@ -1,7 +1,8 @@
 """What watching costs a training: environment steps a second with nobody and with three who watch, in turns.
 
 Each of the three is a server of its own (`.envs/watch`) with a page that listens; the training plays, learns and keeps
-its history in a real object store (the program `weed` of `.envs/tools`).
+its history in a real object store (the program `weed` of `.envs/tools`). By the clock, and by what training, store,
+servers and pages take of the processors together, which other work on the machine disturbs less.
 """
 
 import json
@@ -28,8 +29,11 @@ from kuberacer.sim.track import load_track
 from kuberacer.store.checkpoints import CheckpointStore
 from kuberacer.store.client import ObjectStore
 from kuberacer.store.server import SeaweedServer
+from kuberacer.usage import processor_seconds
 
-RUN, CARS, WATCHERS = "bench-watch", 32, 3
+RUN, CARS = "bench-watch", 32
+WATCHERS = int(os.environ.get("BENCH_WATCH_WATCHERS", "3"))
+SHARES = [f"watch_{of}_{WATCHERS}_watchers_vs_none" for of in ("training", "playing", "steps_per_processor_s")]
 ROUNDS = int(os.environ.get("BENCH_WATCH_ROUNDS", "8"))
 ENVS = Path(sys.prefix).parent
 LISTEN = "import sys, urllib.request\nfor line in urllib.request.urlopen(sys.argv[1]): pass"
@@ -48,9 +52,9 @@ class Training:
         )  # fmt: skip
         self.rows: list[dict] = []
 
-    def turn(self) -> tuple[float, float]:
-        """(steps a second of playing and learning, of playing alone) of one iteration."""
-        before, clock = self.agent.total_steps, time.perf_counter()
+    def turn(self) -> tuple[float, float, float]:
+        """(steps a second of playing and learning, of playing alone, steps a processor second) of one iteration."""
+        before, clock, processors = self.agent.total_steps, time.perf_counter(), processor_seconds()
         self.collector.play()
         played = time.perf_counter() - clock
         self.agent.learn(self.collector.observations.current)
@@ -60,7 +64,7 @@ class Training:
         (self.folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         self.checkpoints.save(self.folder, self.agent.iteration, None)
         self.shown.turned(self.agent.iteration, steps / took, 60.0)
-        return steps / took, steps / played
+        return steps / took, steps / played, steps / (processor_seconds() - processors)
 
 
 def figures() -> dict[str, float]:
@@ -84,13 +88,11 @@ def figures() -> dict[str, float]:
                 with listening(store, shown, pages if someone else []):
                     (watched if someone else alone).append(training.turn())
         training.agent.close()
-    whole = [of[0] / by[0] for of, by in zip(watched, alone, strict=True)]
-    playing = [of[1] / by[1] for of, by in zip(watched, alone, strict=True)]
+    shares = (statistics.median(of[n] / by[n] for of, by in zip(watched, alone, strict=True)) for n in range(3))
     return {
-        "watch_training_3_watchers_vs_none": statistics.median(whole),
-        "watch_playing_3_watchers_vs_none": statistics.median(playing),
-        "watch_training_steps_per_s": statistics.median(rate for rate, _ in alone),
-        "watch_training_3_watchers_steps_per_s": statistics.median(rate for rate, _ in watched),
+        **dict(zip(SHARES, shares, strict=True)),
+        "watch_training_steps_per_s": statistics.median(rates[0] for rates in alone),
+        f"watch_training_{WATCHERS}_watchers_steps_per_s": statistics.median(rates[0] for rates in watched),
     }
 
 
