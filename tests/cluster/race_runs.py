@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +27,8 @@ TINY = (
 )  # fmt: skip
 OWN = Path(__file__).parents[2] / "presets" / "own"
 ENVIRONMENT_STAGES = ["train_environment", "freeze_graph", "evaluate_environment", "publish_environment"]
+RLLIB_STAGES = ["train_rllib", "freeze_rllib", "evaluate_rllib", "publish_environment"]
+SCENE = Path(__file__).parents[1] / "unit" / "rllib" / "basic_scene.py"
 RAIL = (
     "--pipeline", "mountain_car", "--environment", f"{OWN / 'environment.py'}:Rail", "--preset", str(OWN / "preset.py"),
     "--steps", "1500", "--copies", "4", "--episodes", "2",
@@ -99,26 +102,39 @@ def check_folder(run: Command) -> None:
     assert run.lines[-4].startswith("laps completed: ")
 
 
-def check_environment_folder(run: Command, *files: str) -> None:
+def check_environment_folder(run: Command, *files: str, stages: list[str] = ENVIRONMENT_STAGES) -> None:
     """The files and the record of a pipeline on another environment are those of a local run."""
     folder, record = run.out / "latest", run.record
     for name in ("model/policy.json", "model/model.onnx", "evaluation_metrics.json", "model_card.md", *files):
         assert (folder / name).stat().st_size > 0, name
-    assert [stage["name"] for stage in record["stages"]] == ENVIRONMENT_STAGES
+    assert [stage["name"] for stage in record["stages"]] == stages
     assert {stage["status"] for stage in record["stages"]} == {"succeeded"}
     assert (record["status"], record["trials"]) == ("succeeded", 2)
-    assert any(line.startswith("train_environment: iteration ") for line in run.lines), run.lines
+    assert any(line.startswith(f"{stages[0]}: iteration ") for line in run.lines), run.lines
     assert any(line.startswith("return ") and line.endswith(" over 2 episodes") for line in run.lines), run.lines
 
 
-def need_image(cluster: Cluster) -> None:
-    """Skips where the stages' image is neither on a node nor to be pulled from a registry that the user names."""
-    if os.environ.get("KUBERACER_IMAGES") or os.environ.get("KUBERACER_IMAGE_RACE"):
+def unity(folder: Path) -> tuple[str, ...]:
+    """A short training on a player that is made in this folder: it runs in the image's Python."""
+    player = folder / "Basic"
+    player.mkdir()
+    shutil.copy(SCENE, player)
+    (player / "Basic.x86_64").write_text(f'#!/bin/sh\nexec python "$(dirname "$0")/{SCENE.name}" "$@"\n')
+    few = json.dumps({"num_epochs": 2, "num_env_runners": 1, "fcnet_hiddens": [32]})
+    return (
+        "--pipeline", "unity_basic", "--unity-player", str(player), "--hyperparameters", few, "--steps", "1000",
+        "--episodes", "2",
+    )  # fmt: skip
+
+
+def need_image(cluster: Cluster, name: str = "race") -> None:
+    """Skips where a stage's image is neither on a node nor to be pulled from a registry that the user names."""
+    if os.environ.get("KUBERACER_IMAGES") or os.environ.get(f"KUBERACER_IMAGE_{name.upper()}"):
         return
     images = [image for node in cluster.items("/api/v1/nodes") for image in node["status"].get("images") or []]
     names = {name for image in images for name in image.get("names") or []}
-    if not any(name.endswith(f"kuberacer/race:{__version__}") for name in names):
-        pytest.skip("no node has the image kuberacer/race: make images, and load them")
+    if not any(each.endswith(f"kuberacer/{name}:{__version__}") for each in names):
+        pytest.skip(f"no node has the image kuberacer/{name}: make images IMAGE_NAMES={name}, and load it")
 
 
 @contextlib.contextmanager

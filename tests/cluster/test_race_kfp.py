@@ -5,7 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from race_runs import DONKEY, RAIL, TINY, TYPO, Command, check_environment_folder, check_folder, need_image, secrets
+from race_runs import (
+    DONKEY,
+    RAIL,
+    RLLIB_STAGES,
+    TINY,
+    TYPO,
+    Command,
+    check_environment_folder,
+    check_folder,
+    need_image,
+    secrets,
+    unity,
+)
 
 from kuberacer.run.remote.cluster import Cluster
 from kuberacer.run.remote.kfp import MINIO_SECRET, KfpEngine
@@ -79,6 +91,15 @@ def test_a_donkey_car_is_trained_and_published(start: Callable[..., Command]) ->
     run = start("run", "--backend", "kfp", *given)
     assert run.end() == 0, run.errors
     check_environment_folder(run, "plots/reward_distribution.png")
+
+
+def test_a_unity_player_is_learned_and_published(
+    start: Callable[..., Command], cluster: Cluster, tmp_path: Path
+) -> None:
+    need_image(cluster, "unity")
+    run = start("run", "--backend", "kfp", *unity(tmp_path))
+    assert run.end() == 0, run.errors
+    check_environment_folder(run, "reward_plot.png", "intermediate/episodes.csv", stages=RLLIB_STAGES)
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:
