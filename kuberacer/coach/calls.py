@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from tensorflow.core.protobuf import config_pb2
 
 from kuberacer.coach.compat.tensorflow_names import tf
 
@@ -15,6 +14,8 @@ def compiled_call(session: Any, fetches: Any, feeds: Sequence[Any]) -> Callable[
     fetches: a tensor, an operation, or a list of them; an operation's value is None. As Session.make_callable, which
     calls run(): for a small network that takes ten times the processor time of its arithmetic.
     """
+    from tensorflow.core.protobuf import config_pb2
+
     wanted = fetches if isinstance(fetches, list) else [fetches]
     options = config_pb2.CallableOptions()
     options.run_options.inter_op_thread_pool = -1  # in the calling thread: nothing is handed over and waited for

@@ -167,3 +167,10 @@ def test_what_tensorflow_says_though_nothing_is_wrong_is_dropped_and_the_rest_is
         os.write(2, b"E0000 util.cc:131] oneDNN supports DT_INT32 only on platforms with AVX-512. Falling back\n")
         os.write(2, b"E0000 a fault\n")
     assert capfd.readouterr().err == "E0000 a fault\n"
+
+
+@pytest.mark.parametrize("module", ["stages.evaluate", "stages.freeze_graph", "coach.calls"])
+def test_tensorflow_is_loaded_in_silence_whichever_module_is_the_first(module):
+    code = f"import kuberacer.{module}, sys; assert 'keras' not in sys.modules and 'tensorflow' in sys.modules"
+    done = in_new_process(code)
+    assert (done.stdout, done.stderr) == ("", "")
