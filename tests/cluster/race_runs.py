@@ -23,7 +23,7 @@ from kuberacer.run.remote.stores import runs_store
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
 TINY = (
     "--minutes", "0.2", "--steps", "512", "--cars", "8", "--hyperparameters", '{"rollout_steps": 512}', "--trials", "1",
-    "--track", "pebble",
+    "--resets", "1", "--track", "pebble",
 )  # fmt: skip
 OWN = Path(__file__).parents[2] / "presets" / "own"
 ENVIRONMENT_STAGES = ["train_environment", "freeze_graph", "evaluate_environment", "publish_environment"]

@@ -19,8 +19,8 @@ import pytest
 from tests.processes import PATIENCE_S, Watched
 
 STAGES = ["validate_reward", "build_sim_image", "train", "freeze_graph", "evaluate", "publish"]
-# Of short iterations: learning from them is what takes the time.
-SHORT = ("--track", "pebble", "--cars", "8", "--hyperparameters", '{"rollout_steps": 512}')
+# Of short iterations and trials: learning, and films of a car that is put back ten times, are what takes the time.
+SHORT = ("--track", "pebble", "--cars", "8", "--hyperparameters", '{"rollout_steps": 512}', "--resets", "1")
 TINY = (*SHORT, "--minutes", "0", "--steps", "512", "--trials", "1", "--training-videos", "1")
 LONG = (*SHORT, "--minutes", "9")
 

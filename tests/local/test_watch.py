@@ -16,7 +16,7 @@ from tests.processes import PATIENCE_S, Watched
 
 WATCH = Path(sys.prefix).parent / "watch" / "bin" / "python"
 SHORT = ("--cars", "8", "--hyperparameters", '{"rollout_steps": 768}')
-TINY = ("--minutes", "0", "--steps", "1536", *SHORT, "--trials", "1", "--track", "pebble")
+TINY = ("--minutes", "0", "--steps", "1536", *SHORT, "--trials", "1", "--resets", "1", "--track", "pebble")
 
 
 def started(command: list[str]) -> Watched:
