@@ -10,7 +10,7 @@ from tests.local.test_race import Run
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"batch_size": 32, "rollout_steps": 64, "heatup_steps": 64, "updates_per_iteration": 2, "replay_size": 1000}
-TINY = ("--minutes", "0", "--steps", "192", "--cars", "8", "--trials", "1", "--resets", "1", "--track", "pebble")
+TINY = ("--minutes", "0", "--steps", "128", "--cars", "8", "--trials", "1", "--resets", "1", "--track", "pebble")
 # The car's archive has the graph under the names of the algorithm that the car knows.
 OUTPUTS = {
     "dqn": ("clipped_ppo", b"main_level/agent/main/online/network_1/ppo_head_0/policy"),

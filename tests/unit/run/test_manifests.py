@@ -1,8 +1,10 @@
 """Every overlay builds without a network, and all that it starts is small, unprivileged and labelled."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,18 @@ def test_dockerfiles_end_small_and_unprivileged(name):
     assert ("USER 10001:0" in last) == (name != "builder")
     assert "pip install" not in last
     assert "gcc" not in text
+
+
+def test_the_few_modules_of_the_builder_are_all_that_it_imports(tmp_path):
+    text = (ROOT / "images" / "builder" / "Dockerfile").read_text()
+    for path in re.findall(r"\bkuberacer/[a-z_/]+\.py\b", text):
+        copied = tmp_path / path
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, copied)
+    command = [sys.executable, "-S", "-m", "kuberacer.health"]  # -S: nothing that is installed
+    environment = {"PYTHONPATH": str(tmp_path), "KUBERACER_IMAGE": "builder"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_trainer_for_gpus_has_what_the_other_has():
