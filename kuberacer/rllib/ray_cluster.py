@@ -21,7 +21,7 @@ from kubernetes import client, config
 from kuberacer.die_with_parent import dying_with_parent
 from kuberacer.errors import UserError
 from kuberacer.rollout.cluster_workers import label, labels_of, place
-from kuberacer.rollout.own_pod import OwnPod, in_cluster
+from kuberacer.rollout.own_pod import OwnPod, in_cluster, own_namespace
 
 GROUP, VERSION, PLURAL = "ray.io", "v1", "rayclusters"
 IMAGE = "KUBERACER_IMAGE_UNITY"  # the step's own, which Ray's nodes run, too
@@ -40,17 +40,18 @@ RAYLET_RUNS = ["sh", "-c", "grep -qs raylet /proc/*/comm"]  # the images have ne
 
 @contextmanager
 def ray_nodes(run: str, workers: int, say: Callable[[str], None]) -> Iterator[str | None]:
-    """The address of a Ray of so many nodes that play, which this pod has joined; None where there is no KubeRay, or
-    workers is 0."""
+    """The address of a Ray of so many nodes that play, which this pod has joined; None where there is no KubeRay, where
+    this service account may not use it, or workers is 0."""
     if workers < 1 or not in_cluster() or not os.environ.get(IMAGE):
         yield None
         return
     config.load_incluster_config()
-    pod, clusters = OwnPod.find(client.CoreV1Api()), client.CustomObjectsApi()
-    if why := unusable(clusters, pod.namespace):
+    clusters = client.CustomObjectsApi()
+    if why := unusable(clusters, own_namespace()):
         say(f"Ray runs in this pod: {why}")
         yield None
         return
+    pod = OwnPod.find(client.CoreV1Api())
     name = cluster_name(pod)
     settings = _settings(pod.namespace)
     body = manifest(name, pod, run, os.environ[IMAGE], workers, version("ray"), settings)
@@ -72,7 +73,7 @@ def unusable(clusters: client.CustomObjectsApi, namespace: str) -> str:
         if error.status == 404:
             return "there is no KubeRay"
         if error.status == 403:
-            return "KubeRay is there, but this service account may not use it (Role kuberacer-pipeline)"
+            return "this service account may not use KubeRay, if it is there (Role kuberacer-pipeline)"
         raise
     return ""
 

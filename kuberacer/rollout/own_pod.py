@@ -16,6 +16,10 @@ def in_cluster() -> bool:
     return "KUBERNETES_SERVICE_HOST" in os.environ and NAMESPACE.exists()
 
 
+def own_namespace() -> str:
+    return NAMESPACE.read_text(encoding="ascii").strip()
+
+
 @dataclass(frozen=True)
 class OwnPod:
     name: str
@@ -28,7 +32,7 @@ class OwnPod:
         """core: kubernetes' CoreV1Api. Raises UserError when the service account may not read its pod."""
         from kubernetes.client import ApiException  # not at the top: slow, and no laptop needs it
 
-        name, namespace = socket.gethostname(), NAMESPACE.read_text(encoding="ascii").strip()
+        name, namespace = socket.gethostname(), own_namespace()
         try:
             pod = core.read_namespaced_pod(name, namespace)
         except ApiException as error:

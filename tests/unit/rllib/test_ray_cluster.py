@@ -3,8 +3,10 @@
 import pytest
 from kubernetes import client
 
+from kuberacer.rllib import ray_cluster
 from kuberacer.rllib.algorithm import runners_for
 from kuberacer.rllib.ray_cluster import cluster_name, manifest, ray_nodes, unusable
+from kuberacer.rollout import own_pod
 from kuberacer.rollout.own_pod import OwnPod
 
 POD = OwnPod("step-1", "kuberacer", "7a6b", "10.0.0.7")
@@ -65,9 +67,25 @@ class Answers:
 def test_without_kuberay_or_rights_ray_runs_in_the_pod():
     assert unusable(Answers(200), "kuberacer") == ""
     assert "no KubeRay" in unusable(Answers(404), "kuberacer")
-    assert "may not use it" in unusable(Answers(403), "kuberacer")
+    assert "may not use KubeRay" in unusable(Answers(403), "kuberacer")
     with pytest.raises(client.ApiException):
         unusable(Answers(500), "kuberacer")
+
+
+def test_an_account_without_rights_need_not_even_read_its_own_pod(monkeypatch, tmp_path):
+    """As that of a namespace where nothing of ours is deployed."""
+    (tmp_path / "namespace").write_text("theirs")
+    monkeypatch.setattr(own_pod, "NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERACER_IMAGE_UNITY", IMAGE)
+    monkeypatch.setattr(ray_cluster.config, "load_incluster_config", lambda: None)
+    monkeypatch.setattr(ray_cluster.client, "CustomObjectsApi", lambda: Answers(403))
+    said = []
+    with ray_nodes("run", 2, said.append) as address:
+        assert address is None
+    assert said == [
+        "Ray runs in this pod: this service account may not use KubeRay, if it is there (Role kuberacer-pipeline)"
+    ]
 
 
 def test_outside_a_cluster_nothing_is_asked_for(monkeypatch):
