@@ -138,6 +138,9 @@ def _copy_both_ways(ours: socket.socket, theirs: Any) -> None:
 
 
 def _is_ready(pod: Json) -> bool:
+    """One that is being deleted is ready until it has ended; a service asks it no more."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
     conditions = pod.get("status", {}).get("conditions") or []
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
