@@ -13,7 +13,7 @@ from kuberacer import __version__
 from kuberacer.endpoint import EXPIRES, checked_name, expiry, name_of_run
 from kuberacer.errors import UserError, run_main
 from kuberacer.formats.policy import FILENAME, ONNX, digest
-from kuberacer.rollout.own_pod import NAMESPACE
+from kuberacer.rollout.own_pod import own_namespace
 from kuberacer.settings import StoreSettings
 from kuberacer.stages.arguments import stage_parser
 from kuberacer.stages.endpoint_deploy import Deployer
@@ -30,7 +30,7 @@ def main() -> None:
         run=options.run_to_serve,
         digest=published(options.run_to_serve),
         image=os.environ.get("KUBERACER_IMAGE_SERVE", f"kuberacer/serve:{__version__}"),
-        namespace=options.namespace or own_namespace(),
+        namespace=options.namespace or endpoints_namespace(),
         expires_at=expiry(options.expires),
         replicas=options.replicas,
         kserve=options.kserve == 1,
@@ -57,10 +57,10 @@ def published(run: str) -> str:
         return digest(Path(place))
 
 
-def own_namespace() -> str:
+def endpoints_namespace() -> str:
     """That of this pod; Kubeflow Pipelines' steps are in a namespace that is not for endpoints."""
     try:
-        return "kuberacer" if "KFP_POD_NAME" in os.environ else NAMESPACE.read_text(encoding="ascii").strip()
+        return "kuberacer" if "KFP_POD_NAME" in os.environ else own_namespace()
     except OSError:
         raise UserError(
             "this is no cluster, and no namespace is named",

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -114,17 +114,18 @@ def check_environment_folder(run: Command, *files: str, stages: list[str] = ENVI
     assert any(line.startswith("return ") and line.endswith(" over 2 episodes") for line in run.lines), run.lines
 
 
-def unity(folder: Path) -> tuple[str, ...]:
-    """A short training on a player that is made in this folder: it runs in the image's Python."""
+def check_unity(start: Callable[..., Command], cluster: Cluster, backend: str, folder: Path) -> None:
+    """A player that is made in this folder, for the image's Python, is learned and published."""
+    need_image(cluster, "unity")
     player = folder / "Basic"
     player.mkdir()
     shutil.copy(SCENE, player)
     (player / "Basic.x86_64").write_text(f'#!/bin/sh\nexec python "$(dirname "$0")/{SCENE.name}" "$@"\n')
     few = json.dumps({"num_epochs": 2, "num_env_runners": 1, "fcnet_hiddens": [32]})
-    return (
-        "--pipeline", "unity_basic", "--unity-player", str(player), "--hyperparameters", few, "--steps", "1000",
-        "--episodes", "2",
-    )  # fmt: skip
+    given = ("--unity-player", str(player), "--hyperparameters", few, "--steps", "1000", "--episodes", "2")
+    run = start("run", "--backend", backend, "--pipeline", "unity_basic", *given)
+    assert run.end() == 0, run.errors
+    check_environment_folder(run, "reward_plot.png", "intermediate/episodes.csv", stages=RLLIB_STAGES)
 
 
 def need_image(cluster: Cluster, name: str = "race") -> None:

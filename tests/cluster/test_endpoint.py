@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from argo_runs import ArgoRun
 from deployment import kubectl
+from race_runs import need_image
 
-from kuberacer import __version__
 from kuberacer.run.remote.cluster import Cluster
 from kuberacer.run.remote.stores import runs_store
 from pipelines.serve import serve
@@ -29,10 +29,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def cluster(kubeconfig: str) -> Cluster:
     cluster = Cluster()
-    images = [image for node in cluster.items("/api/v1/nodes") for image in node["status"].get("images") or []]
-    names = {name for image in images for name in image.get("names") or []}
-    if not any(name.endswith(f"kuberacer/serve:{__version__}") for name in names):
-        pytest.skip("no node has the image kuberacer/serve: make images, and load them")
+    need_image(cluster, "serve")
     return cluster
 
 

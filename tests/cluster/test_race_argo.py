@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from race_runs import (
     RAIL,
-    RLLIB_STAGES,
     TINY,
     TYPO,
     Command,
     check_environment_folder,
     check_folder,
+    check_unity,
     need_image,
     secrets,
-    unity,
 )
 
 from kuberacer.run.remote.argo import ArgoEngine
@@ -84,10 +83,7 @@ def test_an_environment_of_ones_own_is_trained_and_published(start: Callable[...
 def test_a_unity_player_is_learned_and_published(
     start: Callable[..., Command], cluster: Cluster, tmp_path: Path
 ) -> None:
-    need_image(cluster, "unity")
-    run = start("run", "--backend", "argo", *unity(tmp_path))
-    assert run.end() == 0, run.errors
-    check_environment_folder(run, "reward_plot.png", "intermediate/episodes.csv", stages=RLLIB_STAGES)
+    check_unity(start, cluster, "argo", tmp_path)
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:

@@ -8,15 +8,14 @@ import pytest
 from race_runs import (
     DONKEY,
     RAIL,
-    RLLIB_STAGES,
     TINY,
     TYPO,
     Command,
     check_environment_folder,
     check_folder,
+    check_unity,
     need_image,
     secrets,
-    unity,
 )
 
 from kuberacer.run.remote.cluster import Cluster
@@ -96,10 +95,7 @@ def test_a_donkey_car_is_trained_and_published(start: Callable[..., Command]) ->
 def test_a_unity_player_is_learned_and_published(
     start: Callable[..., Command], cluster: Cluster, tmp_path: Path
 ) -> None:
-    need_image(cluster, "unity")
-    run = start("run", "--backend", "kfp", *unity(tmp_path))
-    assert run.end() == 0, run.errors
-    check_environment_folder(run, "reward_plot.png", "intermediate/episodes.csv", stages=RLLIB_STAGES)
+    check_unity(start, cluster, "kfp", tmp_path)
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def _embedder(module: types.ModuleType) -> None:
 
 
 def _architecture(module: types.ModuleType) -> None:
-    """rl_coach differentiates every output of a network by every input and every weight: half of the time that its
-    graph takes to build. What they hold is made when it is first read; only its own SAC, DDPG and TD3 read it."""
+    """rl_coach differentiates every output of a network by every input and every weight: a good part of the time
+    that its graph takes to build. That is done when one of them is first read; only its own SAC, DDPG and TD3 do."""
     kind = module.TensorFlowArchitecture
     plain = kind._create_gradient_ops
     made_late = ("gradients_wrt_inputs", "gradients_weights_ph", "weighted_gradients")
