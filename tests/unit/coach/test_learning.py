@@ -7,11 +7,19 @@ from kuberacer.coach.algorithms import ALGORITHMS
 from kuberacer.coach.hyperparameter_rules import RULES
 
 CARS, LENGTH, LIMIT = 16, 4, 16
-REPLAY = '{"rollout_steps": 256, "heatup_steps": 256, "updates_per_iteration": 60, "epsilon_steps": 1500}'
+REPLAY = '{"rollout_steps": 256, "heatup_steps": 1024, "updates_per_iteration": 60, "epsilon_steps": 1500}'
 RHYTHM = (
     "agent_params.algorithm.num_consecutive_playing_steps = EnvironmentSteps(256)\n"
     "agent_params.algorithm.num_consecutive_training_steps = 60\n"
     "agent_params.algorithm.discount = 0.9\n"
+)
+# The smallest networks learn with most seeds, not with all: their few rectifiers may all be dead, or a tanh saturated.
+WIDER = (
+    "for network in agent_params.network_wrappers.values():\n"
+    "    network.input_embedders_parameters['observation'].scheme = [Conv2d(4, 16, 16), Dense(32)]\n"
+    "    network.middleware_parameters.scheme = [Dense(32)]\n"
+    "    if 'action' in network.input_embedders_parameters:\n"
+    "        network.input_embedders_parameters['action'].scheme = [Dense(16)]\n"
 )
 TARGET = "agent_params.algorithm.num_steps_between_copying_online_weights_to_target = EnvironmentSteps(256)\n"
 E_GREEDY = (
@@ -21,6 +29,7 @@ E_GREEDY = (
 RETURNS = "agent_params.algorithm.v_min, agent_params.algorithm.v_max = -3.0, 2.0\n"
 FASTER = "network.learning_rate = 3e-3\n"
 SOFT = "agent_params.algorithm.rate_for_copying_weights_to_target = 0.05\n"
+SLOW_ACTOR = "agent_params.network_wrappers['actor'].learning_rate = 1e-4\n"
 REWARD = (  # against the entropy, which rl_coach weighs with 1
     "from rl_coach.filters.filter import InputFilter\n"
     "from rl_coach.filters.reward.reward_rescale_filter import RewardRescaleFilter\n"
@@ -34,8 +43,8 @@ MORE = {
     "qr_dqn": TARGET + E_GREEDY + FASTER,
     "rainbow": TARGET + RETURNS,
     "sac": SOFT + REWARD,
-    "td3": SOFT,
-    "ddpg": SOFT,
+    "td3": SOFT + SLOW_ACTOR,
+    "ddpg": SOFT + SLOW_ACTOR,
 }
 
 
@@ -79,13 +88,13 @@ def test_it_learns_a_corridor(make_agent, algorithm):
     keys = '{"rollout_steps": 256}' if on_policy else REPLAY
     if "epsilon_steps" not in RULES[algorithm]:
         keys = keys.replace(', "epsilon_steps": 1500', "")
-    agent = make_agent(algorithm, cars=CARS, hyper=keys, more=RHYTHM + MORE.get(algorithm, FASTER))
+    agent = make_agent(algorithm, cars=CARS, hyper=keys, more=RHYTHM + WIDER + MORE.get(algorithm, FASTER))
     rng = np.random.default_rng(0)
     continuous = agent.metadata.continuous
     random = mean_return(lambda seen: rng.uniform(-1, 1, (CARS, 2)) if continuous else rng.integers(5, size=CARS))
     corridor = Corridor(CARS)
     best = -LIMIT / 10
-    for _ in range(12):
+    for _ in range(20):  # the most that any of a dozen seeds took is 11, of SAC; 4 of all others
         while not agent.iteration_complete():
             seen = corridor.frames()
             rewards, terminated, truncated = corridor.step(agent.act(seen))
