@@ -206,10 +206,7 @@ class DistributedTrainer:
                 continue
             version, lap = found
             newest = max(newest, version)
-            if lap.better_than(self.progress.best):
-                self.progress.best, self.progress.best_iteration = lap, version
-            if lap.completed and self.progress.first_lap_s is None:
-                self.progress.first_lap_s = self.progress.seconds
+            self.progress.drove(version, lap)
             self.told(version, lap)
         return newest
 
@@ -220,8 +217,7 @@ class DistributedTrainer:
             if time.monotonic() > until:
                 self.say("no evaluator answers: the trainer drives the last laps itself")
                 lap = self.drive_laps(self.freeze(None))
-                if lap.better_than(self.progress.best):
-                    self.progress.best, self.progress.best_iteration = lap, self.agent.iteration
+                self.progress.drove(self.agent.iteration, lap)
                 self.told(self.agent.iteration, lap)
                 return
             time.sleep(0.1)

@@ -33,11 +33,8 @@ class Lap:
     laps: int  # completed, over all starts
     reward: float | None = None  # of a try, their mean; None: the laps count, not the reward
 
-    def better_than(self, other: "Lap | None") -> bool:
-        """More completed laps win, or the higher reward; then the shorter time from the line; then the longer way."""
-        return other is None or self.rank() > other.rank()
-
     def rank(self) -> tuple[float, float, float]:
+        """More completed laps win, or the higher reward; then the shorter time from the line; then the longer way."""
         first = self.laps if self.reward is None else self.reward
         return (first, -self.seconds if self.completed else -np.inf, self.progress)
 

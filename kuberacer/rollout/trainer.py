@@ -82,6 +82,14 @@ class Progress:
     next_episode: int = 0  # number of the next one that begins, where others play; 0: not counted here
     pretrained: dict[str, Any] | None = None  # the model that it began with: checkpoint, iteration, steps, from …
 
+    def drove(self, iteration: int, lap: Lap) -> None:
+        """Take in the laps of an iteration's policy. The best is that of the store: among equals, the later one."""
+        best = (self.best.rank(), self.best_iteration or 0) if self.best else None
+        if best is None or (lap.rank(), iteration) > best:
+            self.best, self.best_iteration = lap, iteration
+        if lap.completed and self.first_lap_s is None:
+            self.first_lap_s = self.seconds
+
     def to_json(self) -> dict:
         return asdict(self)
 
@@ -155,10 +163,7 @@ class Trainer:
         # The clock of the training stands still between a kill and the resume.
         self.progress.seconds += play_seconds + learn_seconds + freeze_seconds + lap_seconds
         self.progress.episodes += len(finished)
-        if lap.better_than(self.progress.best):
-            self.progress.best, self.progress.best_iteration = lap, self.agent.iteration
-        if lap.completed and self.progress.first_lap_s is None:
-            self.progress.first_lap_s = self.progress.seconds
+        self.progress.drove(self.agent.iteration, lap)
         turn = Iteration(
             iteration=self.agent.iteration,
             seconds=self.progress.seconds,

@@ -46,6 +46,7 @@ class Training:
     records: EnvironmentRecords
     checkpoints: Checkpointing
     tracked: TrackedRun | None
+    filmed: tuple[float, ...] | None = None  # how good the last one was
 
     def run(self) -> Progress:
         progress = self.records.progress()
@@ -89,9 +90,11 @@ class Training:
         return Lap(completed=False, progress=0.0, seconds=0.0, status="evaluated", laps=0, reward=played.mean)
 
     def pictures(self, turn: Iteration, progress: Progress) -> dict[str, Path]:
-        """A film of each iteration that is the best so far, and rl_coach's CSV as far as it goes."""
+        """A film of each iteration that is better than all before, and rl_coach's CSV as far as it goes."""
         found = {}
-        if progress.best_iteration == turn.iteration and self.options.films:
+        rank = turn.lap.rank() if turn.lap else None
+        if self.options.films and progress.best_iteration == turn.iteration and rank != self.filmed:
+            self.filmed = rank
             seed = EVALUATION_SEED + self.options.seed
             made = film(self.agent.best_actions, self.environments, self.model, seed)
             if made.pictures:

@@ -29,6 +29,7 @@ def collect(
     """Write the stage's outputs from what lies in the store."""
     assert progress.best is not None, "at least one iteration was done"
     checkpoints.fetch_best(options.checkpoint)
+    checkpoints.bring_best(progress)  # the summary tells of the checkpoint that was fetched
     checkpoints.finish()
     (options.checkpoint / "model_metadata.json").write_text(metadata.to_json(), encoding="utf-8")
     (options.checkpoint / HYPERPARAMETERS).write_text(json.dumps(dict(hyper.values)), encoding="utf-8")

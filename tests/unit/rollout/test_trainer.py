@@ -1,11 +1,14 @@
 """The loop over a real simulator and a real agent, small: what it counts, keeps and resumes."""
 
 import json
-from dataclasses import replace
+import random
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kuberacer.coach.build import build_agent
 from kuberacer.coach.hyperparameters import Hyperparameters
@@ -20,6 +23,7 @@ from kuberacer.rollout.trainer import Budget, Iteration, Progress, Trainer, prog
 from kuberacer.sim.params import ParamArrays
 from kuberacer.sim.race_sim import RaceSim
 from kuberacer.sim.track import Track
+from kuberacer.store.checkpoints import Manifest, best_of
 
 CARS = 4
 
@@ -104,15 +108,31 @@ def test_restored_records_continue(trained, tmp_path: Path):
         (Lap(True, 100, 20, "lap_complete", 1), Lap(False, 99, 10, "off_track", 0)),
         (Lap(True, 100, 19, "lap_complete", 1), Lap(True, 100, 20, "lap_complete", 1)),
         (Lap(False, 60, 30, "off_track", 0), Lap(False, 50, 10, "off_track", 0)),
-        (Lap(False, 0, 1, "off_track", 0), None),
         (Lap(True, 100, 20, "lap_complete", 3), Lap(True, 100, 15, "lap_complete", 1)),
         (Lap(True, 100, 20, "lap_complete", 1), Lap(False, 100, 15, "off_track", 1)),
     ],
 )
-def test_laps_are_ranked_by_completion_then_time_then_progress(better: Lap, worse: Lap | None):
-    assert better.better_than(worse)
-    if worse:
-        assert not worse.better_than(better)
+def test_laps_are_ranked_by_completion_then_time_then_progress(better: Lap, worse: Lap):
+    assert better.rank() > worse.rank()
+
+
+laps = st.builds(
+    lambda laps, seconds, progress: Lap(laps > 0, progress, seconds, "", laps),
+    st.integers(0, 2),
+    st.sampled_from([10.0, 11.0]),
+    st.sampled_from([20.0, 40.0]),
+)
+
+
+@given(st.lists(laps, min_size=1, max_size=6), st.randoms())
+def test_the_best_is_that_of_the_store_whenever_its_laps_are_heard_of(driven: list[Lap], order: random.Random):
+    progress = Progress()
+    heard = list(enumerate(driven, 1))
+    order.shuffle(heard)
+    for iteration, lap in heard:
+        progress.drove(iteration, lap)
+    kept = best_of(Manifest(iteration, {}, asdict(lap), 0.0) for iteration, lap in enumerate(driven, 1))
+    assert (progress.best_iteration, asdict(progress.best)) == (kept.iteration, kept.lap)
 
 
 def test_the_budget_is_what_is_used_up_first():
