@@ -1,8 +1,8 @@
 """Playing and learning (ClippedPPO, DeepRacer's shallow network in two towers) against rl_coach's own loop.
 
-All in one run on the same stand-in environment (stripe.py): rl_coach's loop as it comes, with TensorFlow's own choice
-of convolutions, and with oneDNN's; ours with the same hyperparameters in fp32, ours with the defaults, and the same
-network's gradient steps in TensorFlow alone, all three with oneDNN's.
+All in one run on the same stand-in environment (stripe.py): rl_coach's loop as it is, ours with the same
+hyperparameters in fp32, ours with the defaults, and the same network's gradient steps in TensorFlow alone. All four
+with oneDNN's convolutions, unless TF_ENABLE_ONEDNN_OPTS says otherwise.
 """
 
 import contextlib
@@ -35,25 +35,20 @@ NO_SENSOR_KEY = json.dumps({"action_space": [{"steering_angle": a, "speed": 1} f
 
 def figures() -> dict[str, float]:
     """Rates in steps or samples a second of wall-clock time, and their ratios."""
-    by_part = {part: in_a_process(part) for part in PARTS}
-    coach, same, default = (by_part[part]["steps_per_s"] for part in ("coach", "same", "default"))
+    coach, same, default, tensorflow = (in_a_process(part) for part in PARTS)
     found = {
-        "learn_vs_coach_loop_same": same / coach,
-        "learn_vs_coach_loop_default": default / coach,
-        "learner_vs_tensorflow": by_part["same"]["trained_samples_per_s"]
-        / by_part["tensorflow"]["trained_samples_per_s"],
+        "learn_vs_coach_loop_same": same["steps_per_s"] / coach["steps_per_s"],
+        "learn_vs_coach_loop_default": default["steps_per_s"] / coach["steps_per_s"],
+        "learner_vs_tensorflow": same["trained_samples_per_s"] / tensorflow["trained_samples_per_s"],
     }
-    for part, measured in by_part.items():
-        found |= {f"learn_{part}_{key}": value for key, value in measured.items()}
+    for name, rates in (("coach", coach), ("same", same), ("default", default), ("tensorflow", tensorflow)):
+        found |= {f"learn_{name}_{key}": value for key, value in rates.items()}
     return found
 
 
 def in_a_process(part: str) -> dict[str, float]:
     """The rates of one part. TensorFlow has one thread pool a process, as large as its first session asked for."""
-    run = "import runpy; runpy.run_module('tests.bench.bench_learning_loop', run_name='__main__')"
-    if part == "coach":  # loaded before KubeRacer asks for oneDNN, which TensorFlow reads once
-        run = f"import tensorflow; {run}"
-    command = [sys.executable, "-W", "ignore", "-c", run, part]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.bench_learning_loop", part]
     text = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     return json.loads(text.splitlines()[-1])
 
@@ -174,7 +169,6 @@ def tensorflow_samples(batch: int, steps: int = 150) -> dict[str, float]:
 
 PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "coach": coach_loop,
-    "coach_onednn": coach_loop,
     "same": lambda: our_loop(SAME, iterations=1),
     "default": lambda: our_loop({}, iterations=2),
     "tensorflow": lambda: tensorflow_samples(SAME["batch_size"]),
