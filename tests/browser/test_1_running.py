@@ -5,6 +5,8 @@ The file's number makes it the first: the training of these tests is stopped in 
 
 import re
 
+from playwright.sync_api import Locator
+
 from tests.browser.looker import LOST, Looker
 from tests.browser.site import Server, Training
 
@@ -12,8 +14,13 @@ from tests.browser.site import Server, Training
 def open_run(looker: Looker, run: str) -> None:
     """From the list to the run's page, as a person would."""
     looker.go("/")
-    looker.page.get_by_role("region", name=run).get_by_role("link", name=run).click()
+    card(looker, run).get_by_role("link", name=run, exact=True).click()
     looker.page.wait_for_selector("h1:text-is('" + run + "')")
+
+
+def card(looker: Looker, run: str) -> Locator:
+    """A running training's, in the list. The name in full: of two begun in one second, one has the other's and "-2"."""
+    return looker.page.get_by_role("region", name=run, exact=True)
 
 
 def car_places(looker: Looker) -> list[str | None]:
@@ -22,9 +29,9 @@ def car_places(looker: Looker) -> list[str | None]:
 
 def test_the_list_shows_what_runs(looker: Looker, endless: Training, short: Training) -> None:
     looker.go("/")
-    card = looker.page.get_by_role("region", name=endless.run)
-    assert "running" in card.inner_text()
-    looker.wait("the time left in minutes", lambda: re.search(r"Time left\s+\d+(\.\d)? min", card.inner_text()))
+    shown = card(looker, endless.run)
+    assert "running" in shown.inner_text()
+    looker.wait("the time left in minutes", lambda: re.search(r"Time left\s+\d+(\.\d)? min", shown.inner_text()))
     looker.wait("both in the table", lambda: looker.page.locator("tbody tr").count() == 2)
     assert looker.text("#link") == "Live"
 
@@ -116,4 +123,4 @@ def test_a_stopped_run_says_how_to_go_on(looker: Looker, endless: Training) -> N
     endless.stop()
     looker.wait("the word", lambda: looker.text(".badge") == "stopped")
     looker.wait("the remedy", lambda: f"make run-pipeline RESUME={endless.run}" in looker.text("main"))
-    assert looker.page.locator("svg.track").count() == 0
+    looker.wait("no cars that drive", lambda: looker.page.locator("svg.track").count() == 0)
