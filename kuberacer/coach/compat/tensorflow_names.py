@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import sys
 import tempfile
@@ -34,6 +35,17 @@ def without_noise() -> Iterator[None]:
                     print(line, file=sys.stderr)
 
 
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Of what is imported nothing is garbage: it is never looked through, now or later. Saves a tenth of a start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _load() -> Any:
     """TensorFlow 1's names, in graph mode, without Keras (loaded eagerly otherwise: a third of the time)."""
     # Both are read once, at the first import. TensorFlow uses oneDNN's convolutions by itself only where the processor
@@ -44,7 +56,7 @@ def _load() -> Any:
     if "tensorflow" not in sys.modules:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # makes TensorFlow look for tf_keras, which is not installed
     try:
-        with without_noise():
+        with without_noise(), _without_garbage_collection():
             import tensorflow
     finally:
         os.environ.pop("TF_USE_LEGACY_KERAS", None)
