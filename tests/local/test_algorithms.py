@@ -1,7 +1,9 @@
 """The tutorial, run: each algorithm by its preset file alone, from training to the car's archive, at small size."""
 
 import json
+import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,11 @@ def finished(out: Path, preset: Path, *arguments: str) -> Run:
 
 
 @pytest.fixture(scope="module", params=sorted(OUTPUTS))
-def algorithm(request: pytest.FixtureRequest, out: Path) -> str:
-    """Its run is the latest one."""
+def algorithm(request: pytest.FixtureRequest, out: Path) -> Iterator[str]:
+    """Its run is the latest one. It goes when it is not needed any more: with its store it has a gigabyte."""
     finished(out, ROOT / "presets" / f"{request.param}.py")
-    return str(request.param)
+    yield request.param
+    shutil.rmtree((out / "latest").resolve())
 
 
 def test_a_preset_file_is_all_that_changes(algorithm: str, out: Path) -> None:
