@@ -87,6 +87,8 @@ def figures() -> dict[str, float]:
             for someone in (False, True) if number % 2 else (True, False):
                 with listening(store, shown, pages if someone else []):
                     (watched if someone else alone).append(training.turn())
+            share = watched[-1][0] / alone[-1][0]
+            print(f"  round {number + 1} of {ROUNDS}: watched at {share:.3f} of the speed", flush=True)
         training.agent.close()
     shares = (statistics.median(of[n] / by[n] for of, by in zip(watched, alone, strict=True)) for n in range(3))
     return {
