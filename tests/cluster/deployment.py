@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+OWN = {"app.kubernetes.io/part-of": "kuberacer"}
+STEP = {**OWN, "workflows.argoproj.io/workflow": "a-run", "kuberacer.io/role": "stage"}
+"""Labels by which the network policies know what is KubeRacer's, and a pipeline's steps."""
 DEPLOY = Path(__file__).parents[2] / "manifests" / "deploy"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from deployment import kubectl
+from deployment import STEP, kubectl
 from registry import pull, push_base, running_registry
 from test_manifests import pod, run_pod
 
@@ -47,6 +47,7 @@ def stage(namespace: str, registry: str, name: str, factor: str, base: str = "ba
         env=[{"name": key, "value": value} for key, value in settings.items()],
         envFrom=[{"secretRef": {"name": "kuberacer-store"}}],
     )
+    manifest["metadata"]["labels"] = STEP
     manifest["spec"]["serviceAccountName"] = "kuberacer-pipeline"
     return manifest
 

@@ -1,6 +1,7 @@
 """Pools of nodes, shown with a GPU that a node only claims to have: where the trainer and its workers go, and why not.
 
-The trainer runs in the CPU image: what is shown is the scheduling. One node plays all the pools, one after the other.
+What is shown is the scheduling, and, where a node has the image race-gpu (8 GB), that a training runs in it; elsewhere
+the trainer runs in the CPU image. One node plays all the pools, one after the other.
 """
 
 import json
@@ -12,7 +13,7 @@ import faults
 import pytest
 import yaml
 from deployment import kubectl
-from race_runs import Command, need_image
+from race_runs import Command, has_image, need_image
 
 from kuberacer import __version__
 from kuberacer.run.remote.cluster import Cluster
@@ -90,10 +91,11 @@ def until(holds: Callable[[], object], seconds: float = 180.0) -> None:
 
 def test_trainer_and_workers_go_to_their_pools(start: Callable[..., Command], pools: str, node: str) -> None:
     training = ("--minutes", "0", "--steps", "512", "--rollout-workers", "1", "--cars-per-worker", "4")
+    image = {} if has_image(Cluster(), "race-gpu") else {"KUBERACER_IMAGE_RACE_GPU": f"kuberacer/race:{__version__}"}
     run = start(
         "run", "--backend", "argo", "--track", "chicane", "--trials", "1", *training,
         KUBERACER_TRAINER_GPUS="1", KUBERACER_TRAINER_NODE_SELECTOR="pool=gpu",
-        KUBERACER_TRAINER_TOLERATIONS=f"{GPU}:NoSchedule", KUBERACER_IMAGE_RACE_GPU=f"kuberacer/race:{__version__}",
+        KUBERACER_TRAINER_TOLERATIONS=f"{GPU}:NoSchedule", **image,
     )  # fmt: skip
     run.wait_for("train: waits: 0/")
     assert "node affinity/selector" in run.lines[-1]

@@ -1,7 +1,6 @@
 """`make deploy` on a real cluster: the store works, accounts may do what they must and no more, nothing is left behind.
 
-Whether NetworkPolicies are kept to depends on the cluster's network plugin: kind's does, many others; the plain bridge
-of the development machine does not, so that nothing here tests them.
+Who may talk to whom is in test_network.py.
 """
 
 import base64
@@ -10,9 +9,11 @@ import time
 
 import pytest
 import yaml
-from deployment import kubectl, overlay, run_deploy
+from deployment import OWN, kubectl, overlay, run_deploy
+from race_runs import need_image
 
 from kuberacer import __version__
+from kuberacer.run.remote.cluster import Cluster
 
 SECRETS = ("kuberacer-store", "kuberacer-redis", "kuberacer-store-identities", "kuberacer-store-keys")
 
@@ -70,9 +71,15 @@ HELLO = (
 )
 
 
+def member(name: str, program: str, **fields) -> dict:
+    """A pod that the network policies let to the store."""
+    manifest = pod(name, f"kuberacer/tools:{__version__}", ["python", "-c", program], **fields)
+    manifest["metadata"]["labels"] = OWN
+    return manifest
+
+
 def with_store(name: str, program: str) -> dict:
-    settings = [{"secretRef": {"name": "kuberacer-store"}}]
-    return pod(name, f"kuberacer/tools:{__version__}", ["python", "-c", program], envFrom=settings)
+    return member(name, program, envFrom=[{"secretRef": {"name": "kuberacer-store"}}])
 
 
 def test_store_keeps_an_object_for_a_pod_of_the_namespace(deployed):
@@ -80,8 +87,18 @@ def test_store_keeps_an_object_for_a_pod_of_the_namespace(deployed):
 
 
 def test_overlay_s3_uses_the_store_that_is_named(deployed):
-    """Here: that of the other installation."""
+    """Here: that of the other installation, which lets this one in."""
     name = f"{deployed}-s3"
+    guests = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "guests", "namespace": deployed},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "kuberacer-store"}},
+            "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}]}],
+        },
+    }
+    kubectl("apply", "-f", "-", text=yaml.safe_dump(guests))
     settings = {key: base64.b64decode(value).decode() for key, value in secret(deployed, "kuberacer-store").items()}
     try:
         run_deploy(name, **settings, OVERLAY="s3")
@@ -96,11 +113,13 @@ def test_overlay_s3_uses_the_store_that_is_named(deployed):
         same = secret(name, "kuberacer-store") == secret(deployed, "kuberacer-store")
         assert same
     finally:
+        kubectl("-n", deployed, "delete", "networkpolicy", "guests")
         run_deploy(name, "undeploy")
 
 
-@pytest.mark.parametrize("image", ["tools", "rollout", "race"])
+@pytest.mark.parametrize("image", ["tools", "rollout", "race", "race-gpu"])
 def test_image_is_well_for_any_user_without_a_writable_root(deployed, image):
+    need_image(Cluster(), image)
     manifest = pod(f"health-{image}", f"kuberacer/{image}:{__version__}", ["python", "-m", "kuberacer.health"])
     manifest["spec"]["securityContext"] |= {"runAsUser": 54321, "runAsGroup": 0}
     said = run_pod(deployed, manifest).splitlines()[-1]
@@ -227,5 +246,4 @@ def test_wrong_credentials_are_denied(deployed):
         "    except urllib.error.HTTPError as error:\n"
         "        print(error.code)"
     )
-    manifest = pod("stranger", f"kuberacer/tools:{__version__}", ["python", "-c", program])
-    assert run_pod(deployed, manifest).split() == ["403", "403"]
+    assert run_pod(deployed, member("without-keys", program)).split() == ["403", "403"]

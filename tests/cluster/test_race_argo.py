@@ -1,6 +1,7 @@
 """The race pipeline on a real Argo Workflows, through the command: its files, its ends, its remedies."""
 
 import base64
+import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from kuberacer.run.remote.argo import ArgoEngine
 from kuberacer.run.remote.cluster import Cluster
 from kuberacer.run.remote.stores import runs_store
 
+SETTINGS = {"one_epoch": {"rollout_steps": 256, "num_epochs": 1}, "two_epochs": {"rollout_steps": 256, "num_epochs": 2}}
 LONG = ("--track", "pebble", "--cars", "8", "--trials", "1", "--minutes", "9", "--seed", "1")
 
 
@@ -84,6 +86,19 @@ def test_a_unity_player_is_learned_and_published(
     start: Callable[..., Command], cluster: Cluster, tmp_path: Path
 ) -> None:
     check_unity(start, cluster, "argo", tmp_path)
+
+
+def test_a_sweep_trains_every_setting_with_every_seed_and_compares(
+    start: Callable[..., Command], tmp_path: Path
+) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps(SETTINGS))
+    small = ("--track", "pebble", "--minutes", "0", "--steps", "256", "--cars", "4", "--seeds", "0,7")
+    run = start("sweep", "--backend", "argo", *small, "--settings", str(tmp_path / "settings.json"))
+    assert run.end() == 0, run.errors
+    summaries = json.loads((run.out / "latest" / "sweep.json").read_text())
+    assert {summary["setting"]: summary["trials"] for summary in summaries} == {"one_epoch": 2, "two_epochs": 2}
+    assert all(summary["steps"]["mean"] == 256 for summary in summaries)
+    assert "Learning curves" in (run.out / "latest" / "report.html").read_text()
 
 
 def test_a_fault_of_the_reward_is_told_as_locally(start: Callable[..., Command], tmp_path: Path) -> None:

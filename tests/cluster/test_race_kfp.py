@@ -1,10 +1,12 @@
 """The race pipeline on a real Kubeflow Pipelines, through the command."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from deployment import overlay, run_deploy
 from race_runs import (
     DONKEY,
     RAIL,
@@ -15,11 +17,10 @@ from race_runs import (
     check_folder,
     check_unity,
     need_image,
-    secrets,
 )
 
 from kuberacer.run.remote.cluster import Cluster
-from kuberacer.run.remote.kfp import MINIO_SECRET, KfpEngine
+from kuberacer.run.remote.kfp import KfpEngine
 
 NAMESPACE = "kubeflow"
 
@@ -34,22 +35,33 @@ def cluster(kubeconfig: str) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def start(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Command]]:
+def installed(cluster: Cluster) -> Iterator[None]:
+    """What `make deploy OVERLAY=kfp` gives Kubeflow's steps; where it is there already, that."""
+    if cluster.secret(NAMESPACE, "kuberacer-store") is not None:
+        yield
+        return
+    name = f"kr-test-{uuid.uuid4().hex[:8]}"
+    try:
+        run_deploy(name, OVERLAY=overlay().replace("argo", "kfp"), KFP_NAMESPACE=NAMESPACE)
+        yield
+    finally:
+        run_deploy(name, "undeploy", KFP_NAMESPACE=NAMESPACE)
+
+
+@pytest.fixture(scope="module")
+def start(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Command]]:
     """Starts the command; no command outlives the tests, and no run in the cluster."""
     out, commands = tmp_path_factory.mktemp("kfp") / "out", []
-    keys = cluster.secret(NAMESPACE, MINIO_SECRET) or {}
 
     def start_command(*arguments: str, **environment: str) -> Command:
         commands.append(Command.start(out, *arguments, **environment))
         return commands[-1]
 
-    endpoint = f"http://minio-service.{NAMESPACE}:9000"
-    with secrets(cluster, NAMESPACE, endpoint, keys["accesskey"], keys["secretkey"]):
-        yield start_command
-        for command in commands:
-            command.process.kill()
-        for folder in out.glob("*-*"):
-            assert Command.start(out, "clean", folder.name, "--yes", "--stop", "--keep-results").end() == 0
+    yield start_command
+    for command in commands:
+        command.process.kill()
+    for folder in out.glob("*-*"):
+        assert Command.start(out, "clean", folder.name, "--yes", "--stop", "--keep-results").end() == 0
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +89,14 @@ def test_figures_pages_and_texts_show_in_kubeflow(first: Command, cluster: Clust
     for task in ("train", "evaluate"):
         assert found[task, "metrics"].type == "system.Metrics"
         assert found[task, "metrics"].metadata
+
+
+def test_rollout_workers_join_from_kubeflow_s_namespace(start: Callable[..., Command]) -> None:
+    workers = ("--rollout-workers", "2", "--cars-per-worker", "4", "--minutes", "0")
+    run = start("run", "--backend", "kfp", *TINY, *workers)
+    assert run.end() == 0, run.errors
+    check_folder(run)
+    assert any("2 rollout workers" in line for line in run.lines), run.lines
 
 
 def test_an_environment_of_ones_own_is_trained_and_published(start: Callable[..., Command]) -> None:
