@@ -1,10 +1,12 @@
 """KubeRacer's manifests deployed for the tests alone, in namespaces of their own, as `make deploy` does it."""
 
+import json
 import os
 import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,15 +36,29 @@ def overlay() -> str:
     return "argo serve" if "(default)" in kubectl("get", "storageclass") else "argo scratch-store serve"
 
 
-@pytest.fixture(scope="session")
-def deployed(kubeconfig: str) -> Iterator[str]:
-    """The name of the namespace; that for builds is called <name>-build."""
+def apply_policy(namespace: str, name: str, **spec: object) -> None:
+    """Put a NetworkPolicy there."""
+    metadata = {"name": name, "namespace": namespace}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+    kubectl("apply", "-f", "-", text=json.dumps(policy))
+
+
+@contextmanager
+def deployment(**settings: str) -> Iterator[str]:
+    """A deployment of its own, and the name of its namespace; that for builds is called <name>-build."""
     if shutil.which("kubectl") is None:
         pytest.skip("no kubectl")
     name = f"kr-test-{uuid.uuid4().hex[:8]}"
     try:
-        run_deploy(name)
+        run_deploy(name, **settings)
         yield name
     finally:
         if not os.environ.get("KUBERACER_TEST_KEEP"):
-            run_deploy(name, "undeploy")
+            run_deploy(name, "undeploy", **settings)
+
+
+@pytest.fixture(scope="session")
+def deployed(kubeconfig: str) -> Iterator[str]:
+    """The name of the namespace."""
+    with deployment() as name:
+        yield name

@@ -44,10 +44,10 @@ def stage(namespace: str, registry: str, name: str, factor: str, base: str = "ba
         name,
         f"kuberacer/race:{__version__}",
         ["sh", "-c", command],
+        STEP,
         env=[{"name": key, "value": value} for key, value in settings.items()],
         envFrom=[{"secretRef": {"name": "kuberacer-store"}}],
     )
-    manifest["metadata"]["labels"] = STEP
     manifest["spec"]["serviceAccountName"] = "kuberacer-pipeline"
     return manifest
 

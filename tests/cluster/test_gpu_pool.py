@@ -13,7 +13,7 @@ import faults
 import pytest
 import yaml
 from deployment import kubectl
-from race_runs import Command, has_image, need_image
+from race_runs import Command, need_image, on_a_node
 
 from kuberacer import __version__
 from kuberacer.run.remote.cluster import Cluster
@@ -91,7 +91,7 @@ def until(holds: Callable[[], object], seconds: float = 180.0) -> None:
 
 def test_trainer_and_workers_go_to_their_pools(start: Callable[..., Command], pools: str, node: str) -> None:
     training = ("--minutes", "0", "--steps", "512", "--rollout-workers", "1", "--cars-per-worker", "4")
-    image = {} if has_image(Cluster(), "race-gpu") else {"KUBERACER_IMAGE_RACE_GPU": f"kuberacer/race:{__version__}"}
+    image = {} if on_a_node(Cluster(), "race-gpu") else {"KUBERACER_IMAGE_RACE_GPU": f"kuberacer/race:{__version__}"}
     run = start(
         "run", "--backend", "argo", "--track", "chicane", "--trials", "1", *training,
         KUBERACER_TRAINER_GPUS="1", KUBERACER_TRAINER_NODE_SELECTOR="pool=gpu",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from deployment import OWN, STEP, kubectl
+from deployment import OWN, STEP, apply_policy, kubectl
 from test_manifests import pod, run_pod
 
 from kuberacer import __version__
@@ -40,15 +40,14 @@ for name, (host, port) in json.loads(sys.argv[1]).items():
 
 def reached(namespace: str, labels: dict[str, str], targets: dict[str, tuple[str, int]]) -> set[str]:
     """Those of the targets that take a connection from a pod with these labels."""
-    asking = pod(f"asks-{uuid.uuid4().hex[:6]}", TOOLS, ["python", "-c", ASKS, json.dumps(targets)])
-    asking["metadata"]["labels"] = labels
+    asking = pod(f"asks-{uuid.uuid4().hex[:6]}", TOOLS, ["python", "-c", ASKS, json.dumps(targets)], labels)
     return set(run_pod(namespace, asking).splitlines())
 
 
 def listen(namespace: str, name: str, labels: dict[str, str]) -> str:
     """The address of a pod that takes connections at 6379 and 7000."""
-    listening = pod(name, TOOLS, ["python", "-c", LISTENS])
-    listening["metadata"]["labels"] = labels
+    ready = {"tcpSocket": {"port": 7000}, "periodSeconds": 1}
+    listening = pod(name, TOOLS, ["python", "-c", LISTENS], labels, readinessProbe=ready)
     kubectl("-n", namespace, "apply", "-f", "-", text=yaml.safe_dump(listening))
     kubectl("-n", namespace, "wait", "--for=condition=ready", f"pod/{name}", "--timeout=60s")
     return kubectl("-n", namespace, "get", "pod", name, "-o", "jsonpath={.status.podIP}")
@@ -58,15 +57,9 @@ def listen(namespace: str, name: str, labels: dict[str, str]) -> str:
 def policies(deployed: str) -> str:
     """The namespace; skips where a policy that shuts a namespace shuts nothing."""
     name = f"{deployed}-shut"
-    shut = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "shut", "namespace": name},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
-    }
     kubectl("create", "namespace", name)
     try:
-        kubectl("apply", "-f", "-", text=yaml.safe_dump(shut))
+        apply_policy(name, "shut", podSelector={}, policyTypes=["Ingress", "Egress"])
         if reached(name, {}, {"listening": (listen(name, "listening", {}), 7000)}):
             pytest.skip("the cluster's network plugin keeps to no NetworkPolicies")
     finally:

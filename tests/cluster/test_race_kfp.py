@@ -1,12 +1,11 @@
 """The race pipeline on a real Kubeflow Pipelines, through the command."""
 
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deployment import overlay, run_deploy
+from deployment import deployment, overlay
 from race_runs import (
     DONKEY,
     RAIL,
@@ -40,12 +39,8 @@ def installed(cluster: Cluster) -> Iterator[None]:
     if cluster.secret(NAMESPACE, "kuberacer-store") is not None:
         yield
         return
-    name = f"kr-test-{uuid.uuid4().hex[:8]}"
-    try:
-        run_deploy(name, OVERLAY=overlay().replace("argo", "kfp"), KFP_NAMESPACE=NAMESPACE)
+    with deployment(OVERLAY=overlay().replace("argo", "kfp"), KFP_NAMESPACE=NAMESPACE):
         yield
-    finally:
-        run_deploy(name, "undeploy", KFP_NAMESPACE=NAMESPACE)
 
 
 @pytest.fixture(scope="module")
