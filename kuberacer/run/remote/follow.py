@@ -25,6 +25,7 @@ LAST_LINES_S = 20.0  # for what a step's pod printed last
 # Lines among a step's that are not the step's: of Argo's executor, of KFP's launcher.
 _ENGINES_OWN = re.compile(r'time="|[IWEF]\d{4} \d\d:\d\d:\d\d|Error: exit status')
 END_S = 60.0  # for a run that was told to end
+ENGINE_S = 60.0  # for an engine between naming a step and making its pod: KFP's drivers take some 10 s when all is busy
 
 
 @dataclass
@@ -43,7 +44,7 @@ class _Seen:
 class Follower:
     """wanted: names of the artifacts that a step's outputs must hold (None: all); go_on: how a person goes on.
 
-    pending_minutes: how long a pod may wait before the run is ended.
+    pending_minutes: how long a pod may wait before the run is ended; what its engine takes to make it is not counted.
     """
 
     engine: Engine
@@ -97,6 +98,8 @@ class Follower:
         if seen is None:
             seen = self._seen[task.path] = _Seen()
             self.observer.started(task.path)
+        if pod and seen.last_pod is None:
+            seen.waiting_since = time.monotonic()
         seen.last_pod = pod or seen.last_pod
         self._account(task.path, seen, pod)
         if task.state is State.CACHED or task.state is State.SUCCEEDED:
@@ -172,7 +175,8 @@ class Follower:
             seen.why = reason
             self.observer.printed(task.path, f"progress: waits: {reason}")
         waited = time.monotonic() - seen.waiting_since
-        if waited > self.pending_minutes * 60 or (pod and pods.hopeless(pod)):
+        allowed = self.pending_minutes * 60 + (0 if pod or found else ENGINE_S)
+        if waited > allowed or (pod and pods.hopeless(pod)):
             self._error = TaskFailed(
                 task.path,
                 f"{_name(task.path)} did not start within {waited / 60:.1f} minutes: {reason}",

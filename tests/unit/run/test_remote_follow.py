@@ -1,0 +1,102 @@
+"""How long a step may wait on a cluster: its pod's time counts, the engine's to make it does not."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kuberacer.errors import UserError
+from kuberacer.run.remote import follow
+from kuberacer.run.remote.model import RemoteStatus, RemoteTask, State
+
+PENDING_S = 0.3
+REASON = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+UNSCHEDULABLE = {
+    "metadata": {"name": "train-1"},
+    "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": REASON}]},
+}
+
+
+class SlowEngine:
+    """Names its step at once, makes the pod, which no node takes, `makes_after_s` later."""
+
+    namespace = "here"
+
+    def __init__(self, makes_after_s: float, message: str = ""):
+        self.cluster = SimpleNamespace(patiently=lambda look, say: look(), items=lambda *a, **k: [])
+        self._pod_at = time.monotonic() + makes_after_s
+        self._message = message
+        self.terminated: list[str] = []
+
+    def status(self, id: str) -> RemoteStatus:
+        return RemoteStatus(State.RUNNING, tasks=(RemoteTask("train", State.WAITING, "p", self._message),))
+
+    def pods(self, id: str) -> dict[str, Any]:
+        return {"p": UNSCHEDULABLE} if time.monotonic() > self._pod_at else {}
+
+    def terminate(self, id: str) -> None:
+        self.terminated.append(id)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def started(self, path: str) -> None: ...
+
+    def held(self, path: str, pods: Any) -> None: ...
+
+    def failed(self, path: str, error: UserError) -> None: ...
+
+    def printed(self, path: str, line: str) -> None:
+        self.lines.append(line)
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[SlowEngine], tuple[str, list[str]]]:
+    monkeypatch.setattr(follow, "POLL_S", 0.02)
+
+    def run(engine: SlowEngine) -> tuple[str, list[str]]:
+        listener = Listener()
+        follower = follow.Follower(
+            engine,  # type: ignore[arg-type]
+            "r",
+            listener,  # type: ignore[arg-type]
+            tmp_path,
+            tmp_path,
+            lambda path: None,
+            PENDING_S / 60,
+        )
+        with pytest.raises(UserError) as caught:
+            follower.run()
+        assert engine.terminated == ["r"]
+        return caught.value.cause, listener.lines
+
+    return run
+
+
+def test_the_engines_time_to_make_a_pod_is_not_the_pods(ended: Callable[[SlowEngine], tuple[str, list[str]]]) -> None:
+    began = time.monotonic()
+    cause, lines = ended(SlowEngine(3 * PENDING_S))
+    assert lines == [f"progress: waits: {REASON}"]
+    assert cause.startswith("train did not start within ")
+    assert cause.endswith(REASON)
+    assert time.monotonic() - began > 4 * PENDING_S
+
+
+def test_a_reason_without_a_pod_counts_as_waiting(ended: Callable[[SlowEngine], tuple[str, list[str]]]) -> None:
+    cause, lines = ended(SlowEngine(1000, "exceeded quota: cpu"))
+    assert lines == ["progress: waits: exceeded quota: cpu"]
+    assert cause.endswith("exceeded quota: cpu")
+
+
+def test_a_pod_that_is_never_made_ends_the_run(
+    ended: Callable[[SlowEngine], tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "ENGINE_S", 0.2)
+    cause, lines = ended(SlowEngine(1000))
+    assert lines == []
+    assert cause.endswith("its pod has not started")
