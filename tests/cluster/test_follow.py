@@ -11,6 +11,7 @@ from kfp import dsl, kubernetes
 
 from kuberacer.errors import UserError
 from kuberacer.run.compile import compile_to_text
+from kuberacer.run.remote import follow
 from kuberacer.run.remote.argo import ArgoEngine
 from kuberacer.run.remote.cluster import Cluster
 from kuberacer.run.remote.follow import Follower
@@ -121,3 +122,29 @@ def test_a_steps_own_words_are_the_error(told: Callable[..., tuple[UserError, Li
         f"progress: {n} of 5" for n in range(5)
     ]
     assert "error: the road ends" in (tmp_path / "logs" / "speak.log").read_text()
+
+
+def test_a_run_that_no_controller_takes_up_is_told_and_ended(
+    namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "QUIET_S", 3)
+    monkeypatch.setattr(follow, "ENGINE_S", 3)
+    workflow = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": "ignored", "labels": {"workflows.argoproj.io/controller-instanceid": "another"}},
+        "spec": {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]},
+    }
+    said: list[str] = []
+    with ArgoEngine(Cluster(), namespace) as engine:
+        engine.cluster.call("POST", f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows", workflow)
+        follower = Follower(
+            engine, "ignored", Listener(), tmp_path, tmp_path, lambda path: None, pending_minutes=0.1, say=said.append
+        )
+        with pytest.raises(UserError) as caught:
+            follower.run()
+        engine.delete("ignored")
+    reason = "nothing on the cluster has taken the run up; does the workflow controller run?"
+    assert said == [f"waits: no step has begun: {reason}"]
+    assert caught.value.cause.startswith("no step of the run began within 0.")
+    assert caught.value.cause.endswith(reason)

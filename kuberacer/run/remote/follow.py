@@ -25,6 +25,7 @@ LAST_LINES_S = 20.0  # for what a step's pod printed last
 # Lines among a step's that are not the step's: of Argo's executor, of KFP's launcher.
 _ENGINES_OWN = re.compile(r'time="|[IWEF]\d{4} \d\d:\d\d:\d\d|Error: exit status')
 END_S = 60.0  # for a run that was told to end
+QUIET_S = 20.0  # before it is said that no step has begun
 ENGINE_S = 60.0  # for an engine between naming a step and making its pod: KFP's drivers take some 10 s when all is busy
 
 
@@ -61,6 +62,8 @@ class Follower:
         self._seen: dict[str, _Seen] = {}
         self._lines: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._error: UserError | None = None
+        self._began = time.monotonic()
+        self._why_none = ""  # what was said last of why no step has begun
 
     def run(self) -> None:
         """Until the run has succeeded. Raises the error of the first step that failed, or of the run."""
@@ -86,10 +89,26 @@ class Follower:
             status = self.engine.status(self.id)
         except NotThere as error:
             raise UserError(f"the run {self.id} was deleted from the cluster", self.go_on) from error
+        if not self._seen and not status.tasks and not status.state.ended:
+            self._await_first(status.message)
         found = self.engine.pods(self.id)
         for task in status.tasks:
             self._advance(task, found.get(task.pod))
         return status
+
+    def _await_first(self, message: str) -> None:
+        """Say why no step has begun; end the run when that takes too long. message: what the engine says of it."""
+        waited = time.monotonic() - self._began
+        reason = message or "nothing on the cluster has taken the run up; does the workflow controller run?"
+        if waited > QUIET_S and reason != self._why_none:
+            self._why_none = reason
+            self.say(f"waits: no step has begun: {reason}")
+        if waited > self.pending_minutes * 60 + ENGINE_S:
+            self.engine.terminate(self.id)
+            raise UserError(
+                f"no step of the run began within {waited / 60:.1f} minutes: {reason}",
+                f"see {self.engine.address(self.id)}, and `kubectl get pods -A`; then {self.go_on}",
+            )
 
     def _advance(self, task: RemoteTask, pod: Json | None) -> None:
         seen = self._seen.get(task.path)

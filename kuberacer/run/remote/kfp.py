@@ -19,6 +19,7 @@ from kuberacer.run.remote.forward import reachable
 from kuberacer.run.remote.kfp_steps import STATES, command_of, execution_of, patched_command, path_of, task_of
 from kuberacer.run.remote.metadata import Metadata, StoredArtifact
 from kuberacer.run.remote.model import RemoteStatus, State
+from kuberacer.run.remote.pods import why_waiting
 from kuberacer.run.remote.stores import credentials, get_tree
 from kuberacer.run.remote.workflows import (
     NODE_ID,
@@ -81,7 +82,11 @@ class KfpEngine:
             if each.kind == CONTAINER
         )
         state = run_state(workflow) if workflow else self._known_state(id)
-        message = self._why_failed(workflow, nodes) if workflow and state is State.FAILED else ""
+        message = ""
+        if workflow and state is State.FAILED:
+            message = self._why_failed(workflow, nodes)
+        elif workflow and not tasks:
+            message = self._why_late(workflow)
         return RemoteStatus(state, message, tasks)
 
     def pods(self, id: str) -> dict[str, Json]:
@@ -205,6 +210,11 @@ class KfpEngine:
                 if fatal:
                     return f"{node.get('displayName')}: {_FATAL.sub('', fatal[-1])[:600]}"
         return message_of(workflow)
+
+    def _why_late(self, workflow: Json) -> str:
+        """Why there is no step yet: before the first, KFP has pods of its own."""
+        waiting = (why_waiting(pod) for pod in self._own_pods(workflow))
+        return next((f"a pod of Kubeflow's own waits: {why[0]}" for why in waiting if why), message_of(workflow))
 
     def _own_pods(self, workflow: Json) -> list[Json]:
         return self._workflows.pods(workflow["metadata"]["name"])

@@ -25,17 +25,23 @@ class SlowEngine:
 
     namespace = "here"
 
-    def __init__(self, makes_after_s: float, message: str = ""):
+    def __init__(self, makes_after_s: float, message: str = "", names_step: bool = True):
+        self.names_step = names_step
         self.cluster = SimpleNamespace(patiently=lambda look, say: look(), items=lambda *a, **k: [])
         self._pod_at = time.monotonic() + makes_after_s
         self._message = message
         self.terminated: list[str] = []
 
     def status(self, id: str) -> RemoteStatus:
+        if not self.names_step:
+            return RemoteStatus(State.RUNNING, self._message)
         return RemoteStatus(State.RUNNING, tasks=(RemoteTask("train", State.WAITING, "p", self._message),))
 
     def pods(self, id: str) -> dict[str, Any]:
         return {"p": UNSCHEDULABLE} if time.monotonic() > self._pod_at else {}
+
+    def address(self, id: str) -> str:
+        return "its page"
 
     def terminate(self, id: str) -> None:
         self.terminated.append(id)
@@ -69,6 +75,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[SlowEngi
             tmp_path,
             lambda path: None,
             PENDING_S / 60,
+            say=listener.lines.append,
         )
         with pytest.raises(UserError) as caught:
             follower.run()
@@ -100,3 +107,16 @@ def test_a_pod_that_is_never_made_ends_the_run(
     cause, lines = ended(SlowEngine(1000))
     assert lines == []
     assert cause.endswith("its pod has not started")
+
+
+@pytest.mark.parametrize("message", ["", "Workflow processing has been postponed"])
+def test_a_run_that_nobody_takes_up_is_told_and_ended(
+    message: str, ended: Callable[[SlowEngine], tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "ENGINE_S", 0.2)
+    monkeypatch.setattr(follow, "QUIET_S", 0.1)
+    cause, lines = ended(SlowEngine(1000, message, names_step=False))
+    reason = message or "nothing on the cluster has taken the run up; does the workflow controller run?"
+    assert lines == [f"waits: no step has begun: {reason}"]
+    assert cause.startswith("no step of the run began within ")
+    assert cause.endswith(reason)
