@@ -38,7 +38,7 @@ DONKEY = {
     "steps_between_evaluation_periods": 100, "num_training_per_episode": 1,
 }  # fmt: skip
 BUCKET = "kuberacer-tests"
-PATIENCE_S = 420  # for a machine with other things to do
+PATIENCE_S = 900.0  # no measure of speed: a machine that is busy or slow takes many minutes, a hang takes for ever
 TYPO = "def reward_function(params):\n    return float(params['speeed'])\n"
 
 
