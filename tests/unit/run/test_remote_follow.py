@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -47,40 +48,28 @@ class SlowEngine:
         self.terminated.append(id)
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def started(self, path: str) -> None: ...
-
-    def held(self, path: str, pods: Any) -> None: ...
-
-    def failed(self, path: str, error: UserError) -> None: ...
-
-    def printed(self, path: str, line: str) -> None:
-        self.lines.append(line)
-
-
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[SlowEngine], tuple[str, list[str]]]:
     monkeypatch.setattr(follow, "POLL_S", 0.02)
 
     def run(engine: SlowEngine) -> tuple[str, list[str]]:
-        listener = Listener()
+        lines: list[str] = []
+        observer = Mock()
+        observer.printed = lambda path, line: lines.append(line)
         follower = follow.Follower(
             engine,  # type: ignore[arg-type]
             "r",
-            listener,  # type: ignore[arg-type]
+            observer,
             tmp_path,
             tmp_path,
             lambda path: None,
             PENDING_S / 60,
-            say=listener.lines.append,
+            say=lines.append,
         )
         with pytest.raises(UserError) as caught:
             follower.run()
         assert engine.terminated == ["r"]
-        return caught.value.cause, listener.lines
+        return caught.value.cause, lines
 
     return run
 
